@@ -1,0 +1,37 @@
+/**
+ * From the text of a flag, an environment variable or a configuration value to the value itself. Each throws InvalidArgumentError with what was expected.
+ */
+
+import { InvalidArgumentError } from 'commander';
+
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+export const port = wholeNumber(0, 65_535);
+
+/** Collects a flag that may be given several times; each may hold several values with commas between them. */
+export function list(text: string, previous: readonly string[] = []): readonly string[] {
+  const items = text.split(',').map((item) => item.trim());
+  return [...previous, ...items.filter((item) => item !== '')];
+}
+
+export function gatewayUrls(text: string, previous: readonly string[] = []): readonly string[] {
+  return list(text, previous).map((item) => {
+    const url = URL.canParse(item) ? new URL(item) : undefined;
+    if (url === undefined || !['http:', 'https:'].includes(url.protocol) || url.search !== '' || url.hash !== '') {
+      throw new InvalidArgumentError('Expected a URL such as http://127.0.0.1:7400.');
+    }
+    return item.replace(/\/+$/, '');
+  });
+}
+
+export function truth(text: string): boolean {
+  if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return true;
+  if (['0', 'false', 'no', 'off', ''].includes(text.toLowerCase())) return false;
+  throw new InvalidArgumentError('Expected true or false.');
+}

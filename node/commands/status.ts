@@ -1,0 +1,35 @@
+/** `ringmesh status`: one peer about itself. */
+
+import { clientCommand, examples, withClient, type ClientOptions } from '../cli/client-command.ts';
+import { durationText, facts, print, printJson } from '../cli/output.ts';
+import { fetchJson, type PeerStatus } from '../client/api.ts';
+
+export const statusCommand = clientCommand('status')
+  .description('show the state of one peer')
+  .addHelpText('after', examples('ringmesh status', 'ringmesh status --gateway http://127.0.0.1:7403', 'ringmesh status --json'))
+  .action((options: ClientOptions) =>
+    withClient(options, async (client) => {
+      const status = await fetchJson<PeerStatus>(client, '/v1/status');
+      if (options.json === true) return printJson(status);
+      const members = Object.entries(status.members).filter(([, count]) => count > 0);
+      const { storage } = status;
+      const [first, ...others] = status.addresses;
+      print(
+        facts([
+          ['peer', status.peer],
+          ['cluster', status.cluster],
+          ['version', status.version],
+          ['up for', durationText(status.uptimeMs)],
+          ['ready', status.ready ? 'yes' : 'no: it has not met its mesh yet'],
+          ['members', members.map(([state, count]) => `${count} ${state}`).join(', ')],
+          ['ring', status.ringDigest],
+          ['storage', `${storage.healthy ? 'healthy' : 'FAILING'}, ${storage.durable ? 'durable' : 'in memory only'}`],
+          ['actor', status.actor],
+          ['hints held', `${status.hints}`],
+          ['requests', `${status.pendingRequests} under way`],
+          ['addresses', first ?? 'none'],
+          ...others.map((address) => ['', address] as const),
+        ]),
+      );
+    }),
+  );

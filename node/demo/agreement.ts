@@ -1,0 +1,61 @@
+/** Waits until all peers of the demo are ready, see each other alive and have the same ring. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fetchJson, type MembersAnswer, type RingView } from '../client/api.ts';
+import { GatewayClient } from '../client/gateway-client.ts';
+
+export interface Agreement {
+  readonly agreed: boolean;
+  readonly digest: string;
+  /** Shares of the ring by peer id. */
+  readonly shares: ReadonlyMap<string, number>;
+  /** What is missing, when they do not agree. */
+  readonly missing: string;
+}
+
+const pollMs = 100;
+
+export async function awaitAgreement(gateways: readonly string[], peers: readonly string[], withinMs: number, signal: AbortSignal): Promise<Agreement> {
+  const clients = gateways.map((gateway) => new GatewayClient([gateway]));
+  const deadline = performance.now() + withinMs;
+  try {
+    for (;;) {
+      const agreement = await look(clients, peers);
+      if (agreement.agreed || performance.now() > deadline || signal.aborted) return agreement;
+      await sleep(pollMs);
+    }
+  } finally {
+    for (const client of clients) client.close();
+  }
+}
+
+interface View {
+  readonly ring: RingView;
+  readonly ready: boolean;
+  readonly alive: number;
+}
+
+async function look(clients: readonly GatewayClient[], peers: readonly string[]): Promise<Agreement> {
+  const views = await Promise.all(clients.map((client) => view(client, peers).catch(() => undefined)));
+  const first = views[0];
+  const digest = first?.ring.digest ?? '';
+  const missing = views.flatMap((view, index) => {
+    const name = `peer-${index + 1}`;
+    if (view === undefined) return [`${name} does not answer`];
+    if (view.alive < peers.length) return [`${name} sees ${view.alive} of ${peers.length} alive`];
+    if (view.ring.digest !== digest) return [`${name} has another ring`];
+    return view.ready ? [] : [`${name} is not ready`];
+  });
+  const shares = new Map(first?.ring.members.map((member) => [member.peer, member.share]));
+  return { agreed: missing.length === 0, digest, shares, missing: missing.join(', ') };
+}
+
+async function view(client: GatewayClient, peers: readonly string[]): Promise<View> {
+  const [ring, { members }, readiness] = await Promise.all([
+    fetchJson<RingView>(client, '/v1/ring'),
+    fetchJson<MembersAnswer>(client, '/v1/members'),
+    client.request({ method: 'GET', path: '/readyz' }),
+  ]);
+  const alive = members.filter((member) => member.state === 'alive' && peers.includes(member.peer)).length;
+  return { ring, ready: readiness.status === 200, alive };
+}

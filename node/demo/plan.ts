@@ -1,0 +1,86 @@
+/**
+ * What the demo runs: peers with fixed ports, so that each knows where the others are before any of them is up, and can be found again after a restart.
+ * Peer i has its gateway at `port + i - 1`, TCP at that plus 100 and WebSocket at that plus 200.
+ */
+
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { CliError, codeOf } from '../cli/errors.ts';
+
+export interface PeerPlan {
+  readonly name: string;
+  readonly gatewayPort: number;
+  readonly tcpPort: number;
+  readonly webSocketPort: number;
+  readonly gatewayUrl: string;
+  readonly folder: string;
+  readonly logFile: string;
+}
+
+export interface DemoOptions {
+  readonly peers: number;
+  readonly data: string;
+  readonly port: number;
+  readonly config?: string;
+}
+
+export const peersMax = 50;
+/** The last peer's WebSocket port must exist. */
+export const portMax = 65_535 - 200 - peersMax;
+
+const host = '127.0.0.1';
+const cluster = 'demo';
+
+export function planPeers(options: DemoOptions): PeerPlan[] {
+  return Array.from({ length: options.peers }, (_, index) => {
+    const name = `peer-${index + 1}`;
+    const gatewayPort = options.port + index;
+    return {
+      name,
+      gatewayPort,
+      tcpPort: gatewayPort + 100,
+      webSocketPort: gatewayPort + 200,
+      gatewayUrl: `http://${host}:${gatewayPort}`,
+      folder: join(options.data, name),
+      logFile: join(options.data, `${name}.log`),
+    };
+  });
+}
+
+/** The flags of `ringmesh serve` for one peer. The first serves the demo page, whose scripts may use all gateways. */
+export function serveFlags(plan: PeerPlan, all: readonly PeerPlan[], config: string | undefined): string[] {
+  const first = all[0] ?? plan;
+  const others = all.filter((other) => other !== plan);
+  return [
+    ...['--cluster', cluster, '--data', plan.folder, '--host-label', plan.name, '--log', 'json'],
+    ...['--port', `${plan.gatewayPort}`, '--gateway-host', host],
+    ...['--listen', `/ip4/${host}/tcp/${plan.tcpPort}`, '--listen', `/ip4/${host}/tcp/${plan.webSocketPort}/ws`],
+    ...others.flatMap((other) => ['--bootstrap', `/ip4/${host}/tcp/${other.tcpPort}`]),
+    ...['--allow-origin', first.gatewayUrl, '--allow-origin', `http://localhost:${first.gatewayPort}`],
+    ...(plan === first ? ['--page'] : []),
+    ...(config === undefined ? [] : ['--config', config]),
+  ];
+}
+
+/** Stops at the first port that something else uses. */
+export async function checkPorts(plans: readonly PeerPlan[]): Promise<void> {
+  for (const plan of plans) {
+    for (const port of [plan.gatewayPort, plan.tcpPort, plan.webSocketPort]) await checkPort(port);
+  }
+}
+
+async function checkPort(port: number): Promise<void> {
+  const server = createServer();
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error;
+    const reason = code === 'EADDRINUSE' ? 'is in use (is another demo running?)' : 'may not be used by this user';
+    throw new CliError('ADDRESS_IN_USE', `port ${port} of ${host} ${reason}; choose other ports with --port`);
+  }
+  server.close();
+  await once(server, 'close');
+}

@@ -1,0 +1,67 @@
+/** The supervisor of the demo: checks, starts, waits for agreement, shows the screen, and stops all peers at a signal. */
+
+import { existsSync } from 'node:fs';
+import { access, constants, mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { CliError, codeOf } from '../cli/errors.ts';
+import { countText, note, print } from '../cli/output.ts';
+import { awaitAgreement } from './agreement.ts';
+import { checkPorts, planPeers, serveFlags, type DemoOptions } from './plan.ts';
+import { callOf, demoScreen } from './screen.ts';
+import { SupervisedPeer } from './supervised-peer.ts';
+
+const agreeWithinMs = 30_000;
+const page = fileURLToPath(new URL('../../web/index.html', import.meta.url));
+
+export async function runDemo(options: DemoOptions): Promise<void> {
+  const startedAt = performance.now();
+  const plans = planPeers(options);
+  await checkPorts(plans);
+  await checkData(options.data);
+  const stopping = new AbortController();
+  const peers = plans.map((plan) => new SupervisedPeer(plan, serveFlags(plan, plans, options.config), print));
+  const stopped = stopAtSignal(peers, options.data, stopping);
+  if (process.stdout.isTTY) note(`starting ${countText(plans.length, 'peer')} …`);
+  const serving = await Promise.all(peers.map((peer) => peer.start())).catch(async (error: unknown) => {
+    if (stopping.signal.aborted) return undefined;
+    await Promise.all(peers.map((peer) => peer.stop()));
+    throw error;
+  });
+  if (serving === undefined) return stopped;
+  const gateways = plans.map((plan) => plan.gatewayUrl);
+  const agreement = await awaitAgreement(
+    gateways,
+    serving.map((one) => one.peer),
+    agreeWithinMs,
+    stopping.signal,
+  );
+  if (!stopping.signal.aborted) {
+    const startMs = performance.now() - startedAt;
+    print(demoScreen({ plans, serving, agreement, data: options.data, startMs, page: existsSync(page), program: callOf(process.argv[1]) }));
+  }
+  return stopped;
+}
+
+/** Never resolves before the end: the process exits when all peers are gone. */
+function stopAtSignal(peers: readonly SupervisedPeer[], data: string, stopping: AbortController): Promise<never> {
+  return new Promise(() => {
+    const stop = async (signal: NodeJS.Signals): Promise<void> => {
+      if (stopping.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
+      stopping.abort();
+      print(`\nstopping ${countText(peers.length, 'peer')} …`);
+      await Promise.all(peers.map((peer) => peer.stop()));
+      print(`all peers have stopped; their data stays in ${data}`);
+      process.exit(0);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, (name) => void stop(name));
+  });
+}
+
+async function checkData(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new CliError('STORAGE_FAILED', `the data folder ${folder} cannot be written (${codeOf(error) ?? 'no access'}); choose another with --data`);
+  }
+}

@@ -1,0 +1,78 @@
+/** The one screen of the demo: what runs, where the data is, what to try. Its lines can be pasted as they are. */
+
+import { relative, resolve } from 'node:path';
+import { countText, durationText, percentText, shortId, table } from '../cli/output.ts';
+import type { Agreement } from './agreement.ts';
+import type { PeerPlan } from './plan.ts';
+import type { Serving } from './supervised-peer.ts';
+
+export interface ScreenOptions {
+  readonly plans: readonly PeerPlan[];
+  readonly serving: readonly Serving[];
+  readonly agreement: Agreement;
+  readonly data: string;
+  readonly startMs: number;
+  readonly page: boolean;
+  /** How this program was called: `npx ringmesh` or `node dist/node/main.js`. */
+  readonly program: string;
+}
+
+export function demoScreen(options: ScreenOptions): string {
+  const { plans, serving, agreement } = options;
+  const rows = plans.map((plan, index) => {
+    const peer = serving[index]?.peer ?? '';
+    const share = agreement.shares.get(peer);
+    return [plan.name, plan.gatewayUrl, shortId(peer), `${plan.tcpPort}`, `${plan.webSocketPort}`, share === undefined ? '' : percentText(share)];
+  });
+  const state = agreement.agreed
+    ? `${countText(plans.length, 'peer')} agree on one ring (${agreement.digest.slice(0, 8)}), ${durationText(options.startMs)} after the start`
+    : `${countText(plans.length, 'peer')} run, but do not agree yet: ${agreement.missing}`;
+  return [
+    '',
+    `ringmesh demo · ${state}`,
+    '',
+    table(['PEER', 'GATEWAY', 'ID', 'TCP', 'WEBSOCKET', 'SHARE'], rows, '  '),
+    '',
+    `  data   ${resolve(options.data)} (kept for the next start; logs beside it in peer-N.log)`,
+    ...(options.page ? [`  page   ${plans[0]?.gatewayUrl}/`] : []),
+    '',
+    'Try, in another terminal:',
+    '',
+    ...trials(options).map((line) => `  ${line}`),
+    '',
+    'Ctrl-C stops all peers.',
+    '',
+  ].join('\n');
+}
+
+function trials({ plans, program, plans: [first] }: ScreenOptions): string[] {
+  const one = first?.gatewayUrl ?? '';
+  const last = plans.at(-1)?.gatewayUrl ?? one;
+  const gateway = one === 'http://127.0.0.1:7400' ? '' : ` --gateway ${one}`;
+  return [
+    '# write through one peer, read through another',
+    `curl -X PUT -H 'Content-Type: text/plain' -d 'hello' ${one}/v1/buckets/default/keys/greeting`,
+    `curl ${last}/v1/buckets/default/keys/greeting`,
+    '',
+    '# two writers who did not see each other leave a conflict; --replace settles it',
+    `${program} put greeting 'good evening'${gateway}`,
+    `${program} get greeting --gateway ${last}`,
+    `${program} put greeting 'good night' --replace${gateway}`,
+    '',
+    '# where does it live, who is there, what happens when a peer dies (its process is killed by hand)',
+    `${program} ring --key greeting${gateway}`,
+    `${program} members${gateway}`,
+    '',
+    '# a folder in and out',
+    `${program} import node_modules/hono/dist --bucket files${gateway}`,
+    `${program} export ./copy --bucket files${gateway}`,
+  ];
+}
+
+/** As the user would call this program again from here. */
+export function callOf(argv1: string | undefined): string {
+  if (argv1 === undefined || /[\\/]\.bin[\\/]/.test(argv1)) return 'npx ringmesh';
+  if (!argv1.endsWith('main.js')) return 'ringmesh';
+  const path = relative(process.cwd(), argv1);
+  return `node ${path.includes(' ') ? JSON.stringify(path) : path}`;
+}

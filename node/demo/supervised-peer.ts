@@ -1,0 +1,125 @@
+/**
+ * One peer of the demo as a child process. It is told to stop by closing its IPC channel, which also closes when the supervisor itself is killed: no child
+ * outlives it. A child that dies is started again with growing pauses, a bounded number of times.
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { CliError } from '../cli/errors.ts';
+import type { PeerPlan } from './plan.ts';
+
+const program = fileURLToPath(new URL('../main.js', import.meta.url));
+const pausesMs = [500, 1000, 2000, 4000, 8000];
+/** After so long a life a death is not counted with the earlier ones. */
+const soundMs = 60_000;
+const killAfterMs = 10_000;
+
+export interface Serving {
+  readonly peer: string;
+  readonly addresses: readonly string[];
+}
+
+export class SupervisedPeer {
+  readonly plan: PeerPlan;
+  readonly #flags: readonly string[];
+  readonly #tell: (text: string) => void;
+  readonly #log: WriteStream;
+  #child: ChildProcess | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #restarts = 0;
+  #stopping = false;
+
+  constructor(plan: PeerPlan, flags: readonly string[], tell: (text: string) => void) {
+    this.plan = plan;
+    this.#flags = flags;
+    this.#tell = tell;
+    this.#log = createWriteStream(plan.logFile);
+    this.#log.on('error', () => {});
+  }
+
+  /** Resolves when it serves; rejects with the child's own error line when it ends before. Later deaths lead to restarts. */
+  start(): Promise<Serving> {
+    return this.#run(() => {});
+  }
+
+  /** Resolves when the process is gone. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#restartTimer);
+    const child = this.#child;
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      const kill = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+      if (child.connected) child.disconnect();
+      await gone;
+      clearTimeout(kill);
+    }
+    this.#log.end();
+  }
+
+  #run(onServing: () => void): Promise<Serving> {
+    const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RINGMESH_')));
+    const child = spawn(process.execPath, [...process.execArgv, program, 'serve', ...this.#flags], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: environment });
+    this.#child = child;
+    const startedAt = performance.now();
+    return new Promise((resolve, reject) => {
+      let lastWords = '';
+      let serves = false;
+      createInterface({ input: child.stderr as NonNullable<ChildProcess['stderr']> }).on('line', (line) => {
+        if (line.trim() !== '') lastWords = line;
+        this.#log.write(`${line}\n`);
+      });
+      createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> }).on('line', (line) => {
+        this.#log.write(`${line}\n`);
+        const serving = serves ? undefined : servingOf(line);
+        if (serving === undefined) return;
+        serves = true;
+        onServing();
+        resolve(serving);
+      });
+      child.once('error', (error) => reject(error));
+      // 'close' comes after the last line was read.
+      child.once('close', (code, signal) => {
+        if (serves) this.#died(`${code ?? signal}`, performance.now() - startedAt);
+        else reject(failureOf(this.plan.name, lastWords, `${code ?? signal}`));
+      });
+    });
+  }
+
+  #died(how: string, livedMs: number): void {
+    if (this.#stopping) return;
+    if (livedMs > soundMs) this.#restarts = 0;
+    const pauseMs = pausesMs[this.#restarts++];
+    const { name, logFile } = this.plan;
+    if (pauseMs === undefined) return this.#tell(`${name} ended (${how}) once too often; it stays down, the others go on. Its log: ${logFile}`);
+    this.#tell(`${name} ended (${how}); starting it again in ${pauseMs / 1000} s`);
+    this.#restartTimer = setTimeout(() => this.#restart(), pauseMs);
+  }
+
+  #restart(): void {
+    this.#run(() => this.#tell(`${this.plan.name} is back`)).catch((error: unknown) => {
+      if (this.#stopping) return;
+      this.#tell(error instanceof Error ? error.message : String(error));
+      this.#died('did not start', 0);
+    });
+  }
+}
+
+function servingOf(line: string): Serving | undefined {
+  try {
+    const entry = JSON.parse(line) as { type?: unknown; peer?: unknown; addresses?: unknown };
+    if (entry.type !== 'serving' || typeof entry.peer !== 'string' || !Array.isArray(entry.addresses)) return undefined;
+    return { peer: entry.peer, addresses: entry.addresses.map(String) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The child's error line under the name of the peer, with its code. */
+function failureOf(name: string, lastWords: string, how: string): CliError {
+  const match = /^ringmesh: error: (.*) \[([A-Z_]+)\]$/.exec(lastWords);
+  if (match?.[1] !== undefined && match[2] !== undefined) return new CliError(match[2], `${name}: ${match[1]}`);
+  return new CliError('PEER_FAILED', `${name} ended (${how}) before it was up${lastWords === '' ? '' : `: ${lastWords}`}`);
+}

@@ -1,0 +1,83 @@
+/**
+ * The routes of the gateway. Paths are matched in their raw form (see `target.ts`), so a parameter never holds a decoded slash or a removed dot
+ * segment. What a handler throws becomes an answer here; what is no error of ours is reported to `onBug` and answered without details.
+ */
+
+import { Hono } from 'hono';
+import { errorAnswer, GatewayError, isBug } from './errors.ts';
+import { EventStreams } from './events.ts';
+import { type Env, type Gateway, type RequestContext } from './gateway.ts';
+import { getHealth, getMembers, getPartition, getPlacement, getReadiness, getRing, getStatus, listKeys } from './inspect.ts';
+import { deleteKey, getKey, getLocal, putKey, refuseKeyPath } from './keys.ts';
+import type { Metrics } from './metrics.ts';
+import { pageResponse, type Page } from './page.ts';
+import { splitTarget } from './target.ts';
+
+export interface AppOptions {
+  readonly gateway: Gateway;
+  readonly metrics: Metrics;
+  readonly events: EventStreams;
+  readonly page: Page | undefined;
+  readonly onBug: (error: unknown) => void;
+}
+
+type Handler = (c: RequestContext, gateway: Gateway) => Response | Promise<Response>;
+
+const keyPath = '/v1/buckets/:bucket/keys/:key';
+const routes: readonly (readonly [method: 'GET' | 'PUT' | 'DELETE', path: string, handler: Handler])[] = [
+  ['GET', keyPath, getKey],
+  ['PUT', keyPath, putKey],
+  ['DELETE', keyPath, deleteKey],
+  ['GET', '/v1/buckets/:bucket/keys', listKeys],
+  ['GET', '/v1/local/buckets/:bucket/keys/:key', getLocal],
+  ['GET', '/v1/ring', getRing],
+  ['GET', '/v1/members', getMembers],
+  ['GET', '/v1/partitions/:id', getPartition],
+  ['GET', '/v1/placement', getPlacement],
+  ['GET', '/v1/status', getStatus],
+  ['GET', '/healthz', getHealth],
+  ['GET', '/readyz', getReadiness],
+];
+
+export function createApp(options: AppOptions): Hono<Env> {
+  const { gateway, metrics, events, page } = options;
+  const app = new Hono<Env>({ getPath: (_request, call) => rawPath(call?.env) });
+  for (const [method, path, handler] of routes) app.on(method, path, (c) => handler(c, gateway));
+  app.get('/v1/events', (c) => events.open(c));
+  app.get('/metrics', async () => new Response(await metrics.text(), { headers: { 'Content-Type': metrics.contentType } }));
+  app.notFound((c) => unmatched(app, c, page));
+  app.onError((error) => {
+    if (isBug(error)) options.onBug(error);
+    const answer = errorAnswer(error);
+    return new Response(answer.body, { status: answer.status, headers: answer.headers });
+  });
+  return app;
+}
+
+const rawPath = (env: Env['Bindings'] | undefined): string => splitTarget(env?.incoming.url ?? '').path;
+
+/** No route for this method and path: the page, a wrong method, a mistake in the key's path, or nothing at all. */
+function unmatched(app: Hono<Env>, c: RequestContext, page: Page | undefined): Response {
+  const path = c.req.path;
+  const { method } = c.req;
+  const reads = method === 'GET' || method === 'HEAD';
+  const file = page !== undefined && reads ? pageResponse(page, path, c.env.incoming.headers['if-none-match']) : undefined;
+  if (file !== undefined) return file;
+  if (path === '/' && reads) return welcome();
+  const allowed = ['GET', 'PUT', 'DELETE'].filter((candidate) => app.router.match(candidate, path)[0].length > 0);
+  if (allowed.length > 0) {
+    const list = allowed.flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name])).join(', ');
+    throw new GatewayError('METHOD_NOT_ALLOWED', `${method} is not possible here; ${list} is`, { Allow: list });
+  }
+  if (/^\/v1\/buckets\/[^/]+\/keys\//.test(path)) refuseKeyPath(c);
+  throw new GatewayError('NOT_FOUND', 'no such path; see /v1/status, /v1/members, /v1/ring, /v1/buckets/:bucket/keys');
+}
+
+const welcome = (): Response =>
+  new Response(
+    'This is the gateway of a ringmesh peer.\n\n' +
+      '  PUT, GET, DELETE  /v1/buckets/:bucket/keys/:key\n' +
+      '  GET               /v1/buckets/:bucket/keys?prefix=&cursor=&limit=\n' +
+      '  GET               /v1/status  /v1/members  /v1/ring  /v1/placement?bucket=&key=  /v1/events  /metrics\n',
+    { headers: { 'Content-Type': 'text/plain; charset=utf-8' } },
+  );

@@ -1,0 +1,87 @@
+/**
+ * The life of `ringmesh serve`: start, say where, wait for a signal, stop in order. What it prints when it is up is what a person needs next: the
+ * gateway's address, where the data is, and how another peer joins.
+ */
+
+import { facts } from '../cli/output.ts';
+import { createLog, type Log } from './log.ts';
+import { startPeerServer, type PeerServer } from './peer-server.ts';
+import type { ServeSettings } from './settings.ts';
+
+const requestsEndWithinMs = 5000;
+const stopWithinMs = 15_000;
+
+export async function serveUntilStopped(settings: ServeSettings): Promise<void> {
+  const log = createLog(settings.log);
+  // A parent that reads our lines may go away first.
+  process.stdout.on('error', () => {});
+  const stopped = stopSignal(log);
+  const server = await startPeerServer(settings, {
+    onEvent: (event) => log.event(event),
+    onBug: (error) => process.stderr.write(`ringmesh: bug in the gateway: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
+  });
+  announce(settings, server, log);
+  server.ready.then(
+    () => log.write({ type: 'ready', peer: server.peer.id }, readyText(server)),
+    () => {},
+  );
+  await stopped;
+  await stop(server, log);
+}
+
+/** Resolves at the first signal, or when the parent's channel closes. The second signal ends the process. */
+function stopSignal(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (++signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
+      log.write({ type: 'stopping', reason: signal }, `stopping (${signal}); once more to stop at once`);
+      resolve();
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+    process.once('disconnect', () => resolve());
+  });
+}
+
+async function stop(server: PeerServer, log: Log): Promise<never> {
+  const late = setTimeout(() => {
+    process.stderr.write(`ringmesh: error: the peer did not stop within ${stopWithinMs / 1000} s [TIMEOUT]\n`);
+    process.exit(1);
+  }, stopWithinMs);
+  await server.stop(requestsEndWithinMs);
+  clearTimeout(late);
+  log.write({ type: 'stopped' }, 'stopped');
+  process.exit(0);
+}
+
+function announce(settings: ServeSettings, server: PeerServer, log: Log): void {
+  const status = server.peer.status();
+  const entry = {
+    type: 'serving',
+    peer: server.peer.id,
+    cluster: status.cluster,
+    version: status.version,
+    gateway: server.gatewayUrl,
+    addresses: status.addresses,
+    data: settings.data ?? null,
+  };
+  const [first, ...others] = status.addresses;
+  const lines = facts(
+    [
+      ['peer', server.peer.id],
+      ['gateway', server.gatewayUrl],
+      ['data', settings.data ?? 'in memory only: gone when this peer stops (see --data)'],
+      ['addresses', first ?? 'none'],
+      ...others.map((address) => ['', address] as const),
+    ],
+    '  ',
+  );
+  const join = first === undefined ? '' : `\n\nAnother peer joins with:\n  ringmesh serve --port 0 --data FOLDER --bootstrap ${first}\n`;
+  log.write(entry, `ringmesh ${status.version} · cluster ${status.cluster}\n${lines}${join}`);
+}
+
+function readyText(server: PeerServer): string {
+  const { alive } = server.peer.status().members;
+  return `ready: ${alive === 1 ? 'this peer is alone so far' : `${alive} peers are alive`}`;
+}

@@ -1,0 +1,58 @@
+/**
+ * What a running peer prints: where it can be reached, who comes and goes, what breaks. Requests are not logged (that is what /metrics and /v1/events
+ * are for). `json` writes one object a line to standard output and nothing else; `text` is for people.
+ */
+
+import type { MeshEvent } from 'ringmesh/node';
+import { shortId } from '../cli/output.ts';
+import type { LogFormat } from './settings.ts';
+
+export type LogEntry = { readonly type: string } & Readonly<Record<string, unknown>>;
+
+export interface Log {
+  /** An entry for programs, with the text that a person sees instead. */
+  write(entry: LogEntry, text: string): void;
+  event(event: MeshEvent): void;
+}
+
+/** The same trouble with the same peer is told once in this time. */
+const repeatAfterMs = 10_000;
+const troubleMax = 1000;
+
+export function createLog(format: LogFormat): Log {
+  const write: Log['write'] = (entry, text) => {
+    if (format === 'json') process.stdout.write(`${JSON.stringify({ at: Date.now(), ...entry })}\n`);
+    else if (format === 'text') process.stdout.write(`${text}\n`);
+  };
+  const lastTold = new Map<string, number>();
+  const event = (event: MeshEvent): void => {
+    const text = eventText(event);
+    if (text === undefined) return;
+    if (event.type === 'badFrame' || event.type === 'storageError') {
+      const last = lastTold.get(text);
+      if (last !== undefined && event.at - last < repeatAfterMs) return;
+      if (lastTold.size >= troubleMax) lastTold.clear();
+      lastTold.set(text, event.at);
+    }
+    write(event, `${new Date(event.at).toISOString().slice(11, 19)}  ${text}`);
+  };
+  return { write, event: format === 'none' ? () => {} : event };
+}
+
+/** Undefined for events that are not worth a line. */
+function eventText(event: MeshEvent): string | undefined {
+  switch (event.type) {
+    case 'member':
+      return `${shortId(event.peer)} is ${event.state}`;
+    case 'ring':
+      return `ring ${event.digest.slice(0, 12)} with ${event.members} ${event.members === 1 ? 'peer' : 'peers'}`;
+    case 'amnesia':
+      return `the store begins a new epoch as ${event.actor}: ${event.reason}`;
+    case 'storageError':
+      return `storage failed: ${event.message} [${event.code}]`;
+    case 'badFrame':
+      return `${shortId(event.peer)} sent an invalid message: ${event.reason}`;
+    default:
+      return undefined;
+  }
+}

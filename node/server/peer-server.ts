@@ -1,0 +1,137 @@
+/**
+ * A peer with its gateway, as one thing that starts and stops. The gateway's port is bound first, since the peer announces its address; a failure after
+ * that gives the port back.
+ */
+
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createPeer, type MeshEvent, type MeshPeer } from 'ringmesh/node';
+import { CliError, codeOf } from '../cli/errors.ts';
+import { createApp } from '../gateway/app.ts';
+import { BodyReader } from '../gateway/body.ts';
+import { EventStreams } from '../gateway/events.ts';
+import { createMetrics } from '../gateway/metrics.ts';
+import { readPage } from '../gateway/page.ts';
+import { bindServer, type GatewayServer } from '../gateway/server.ts';
+import type { ServeSettings } from './settings.ts';
+
+export interface PeerServer {
+  readonly peer: MeshPeer;
+  readonly gatewayUrl: string;
+  /** Resolves when the peer knows its ring; rejects with CLOSED when it is stopped before. */
+  readonly ready: Promise<void>;
+  /** Ends requests under way within the bound, then leaves the mesh. */
+  stop(withinMs: number): Promise<void>;
+}
+
+export interface PeerServerHooks {
+  onEvent(event: MeshEvent): void;
+  onBug(error: unknown): void;
+}
+
+/** The built demo page lies beside the built program. */
+const pageFolder = fileURLToPath(new URL('../../web', import.meta.url));
+
+export async function startPeerServer(settings: ServeSettings, hooks: PeerServerHooks): Promise<PeerServer> {
+  if (settings.data !== undefined) await checkFolder(settings.data);
+  const server = await bind(settings);
+  const gatewayUrl = announcedUrl(settings.gatewayHost, server.port);
+  let peer: MeshPeer;
+  try {
+    peer = await openPeer(settings, gatewayUrl, hooks);
+  } catch (error) {
+    await server.close(0);
+    throw error;
+  }
+  return serve(settings, hooks, server, peer, gatewayUrl);
+}
+
+async function serve(settings: ServeSettings, hooks: PeerServerHooks, server: GatewayServer, peer: MeshPeer, gatewayUrl: string): Promise<PeerServer> {
+  const page = settings.page === true ? await readPage(pageFolder) : undefined;
+  const metrics = createMetrics(peer);
+  const events = new EventStreams(peer);
+  let isReady = false;
+  const ready = peer.ready().then(() => {
+    isReady = true;
+  });
+  const gateway = { peer, buckets: settings.buckets, bodies: new BodyReader(), isReady: () => isReady };
+  const app = createApp({ gateway, metrics, events, page, onBug: hooks.onBug });
+  server.open((request, env) => app.fetch(request, env), metrics.countAnswer);
+  return {
+    peer,
+    gatewayUrl,
+    ready,
+    stop: async (withinMs) => {
+      isReady = false;
+      events.close();
+      await server.close(withinMs);
+      metrics.close();
+      await peer.close();
+    },
+  };
+}
+
+async function openPeer(settings: ServeSettings, gatewayUrl: string, hooks: PeerServerHooks): Promise<MeshPeer> {
+  const peer = await createPeer({
+    cluster: settings.cluster,
+    gateway: gatewayUrl,
+    onEvent: hooks.onEvent,
+    ...(settings.data === undefined ? {} : { folder: resolve(settings.data) }),
+    ...(settings.listen === undefined ? {} : { listen: [...settings.listen] }),
+    ...(settings.announce === undefined ? {} : { announce: [...settings.announce] }),
+    ...(settings.bootstrap === undefined ? {} : { bootstrap: [...settings.bootstrap] }),
+    ...(settings.hostLabel === undefined ? {} : { host: settings.hostLabel }),
+    ...(settings.zone === undefined ? {} : { zone: settings.zone }),
+    ...(settings.class === undefined ? {} : { class: settings.class }),
+    ...(settings.weight === undefined ? {} : { weight: settings.weight }),
+    ...(settings.partitions === undefined ? {} : { partitions: settings.partitions }),
+  });
+  try {
+    for (const [name, options] of settings.buckets) peer.bucket(name, options);
+  } catch (error) {
+    await peer.close();
+    throw error;
+  }
+  return peer;
+}
+
+async function bind(settings: ServeSettings): Promise<GatewayServer> {
+  const { gatewayHost, port } = settings;
+  try {
+    return await bindServer(gatewayHost, port, { allowHosts: settings.allowHost ?? [], allowOrigins: settings.allowOrigin ?? [] });
+  } catch (error) {
+    const place = `port ${port} of ${gatewayHost}`;
+    switch (codeOf(error)) {
+      case 'EADDRINUSE':
+        throw new CliError('ADDRESS_IN_USE', `${place} is in use; choose another with --port (0 takes any free one)`);
+      case 'EACCES':
+        throw new CliError('ADDRESS_FORBIDDEN', `${place} may not be used by this user; choose one above 1023 with --port`);
+      case 'EADDRNOTAVAIL':
+      case 'ENOTFOUND':
+      case 'EAI_AGAIN':
+        throw new CliError('ADDRESS_INVALID', `this machine has no address ${gatewayHost}; see --gateway-host`);
+      default:
+        throw error;
+    }
+  }
+}
+
+async function checkFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new CliError('STORAGE_FAILED', `the data folder ${folder} cannot be written (${codeOf(error) ?? 'no access'}); choose another with --data`);
+  }
+}
+
+/** A base address that others can use: a gateway bound to all addresses announces the first that is not loopback. */
+function announcedUrl(host: string, port: number): string {
+  if (host !== '0.0.0.0' && host !== '::') return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const outside = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const address = outside.find((candidate) => candidate.family === 'IPv4' && !candidate.internal)?.address ?? '127.0.0.1';
+  return `http://${address}:${port}`;
+}

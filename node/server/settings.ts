@@ -1,0 +1,25 @@
+/** What `ringmesh serve` was told. */
+
+import type { BucketOptions, DurabilityClass } from 'ringmesh/node';
+
+export type LogFormat = 'text' | 'json' | 'none';
+
+export interface ServeSettings {
+  readonly cluster: string;
+  readonly data?: string;
+  readonly port: number;
+  readonly gatewayHost: string;
+  readonly listen?: readonly string[];
+  readonly announce?: readonly string[];
+  readonly bootstrap?: readonly string[];
+  readonly hostLabel?: string;
+  readonly zone?: string;
+  readonly class?: DurabilityClass;
+  readonly weight?: number;
+  readonly partitions?: number;
+  readonly allowOrigin?: readonly string[];
+  readonly allowHost?: readonly string[];
+  readonly page?: boolean;
+  readonly log: LogFormat;
+  readonly buckets: ReadonlyMap<string, BucketOptions>;
+}

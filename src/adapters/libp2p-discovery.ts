@@ -1,0 +1,158 @@
+/**
+ * How a peer finds its cluster: the bootstrap addresses, and a rendezvous in the cluster's own DHT.
+ *
+ * A bootstrap address is dialled until it has been reached once, and again whenever this peer has no link at all. The rendezvous is the hash of the
+ * cluster's name: members announce themselves as its providers and look for others. Nothing here delays the start, and no failure leaves this file.
+ */
+
+import type { Connection, Libp2p } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { CID } from 'multiformats/cid';
+import { create as createDigest } from 'multiformats/hashes/digest';
+import { peerId } from '../core/ids.ts';
+import type { Report } from './libp2p-events.ts';
+import { backoffMs, errorText } from './libp2p-events.ts';
+import type { Links } from './libp2p-links.ts';
+
+const dialTimeoutMs = 10_000;
+
+interface BootstrapAddress {
+  readonly address: Multiaddr;
+  reached: boolean;
+  failures: number;
+  dialling: boolean;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+export interface BootstrapOptions {
+  readonly node: Libp2p;
+  readonly links: Links;
+  readonly addresses: readonly Multiaddr[];
+  readonly report: Report;
+}
+
+export class Bootstrap {
+  readonly #options: BootstrapOptions;
+  readonly #addresses: BootstrapAddress[];
+  #closed = false;
+
+  constructor(options: BootstrapOptions) {
+    this.#options = options;
+    this.#addresses = options.addresses.map((address) => ({ address, reached: false, failures: 0, dialling: false, timer: undefined }));
+  }
+
+  /** Also called when the last link went down: then all addresses count as not reached. */
+  start(): void {
+    for (const entry of this.#addresses) {
+      entry.reached = false;
+      if (entry.timer === undefined) this.#dial(entry);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const entry of this.#addresses) clearTimeout(entry.timer);
+  }
+
+  #dial(entry: BootstrapAddress): void {
+    if (this.#closed || entry.dialling || entry.reached) return;
+    entry.dialling = true;
+    const { node, links, report } = this.#options;
+    void node
+      .dial(entry.address, { signal: AbortSignal.timeout(dialTimeoutMs) })
+      .then((connection: Connection) => {
+        entry.reached = true;
+        entry.failures = 0;
+        links.touch(peerId(connection.remotePeer.toString()), connection);
+      })
+      .catch((error: unknown) => {
+        // Our own address in a list that all peers share.
+        if (/dial self/i.test(errorText(error))) entry.reached = true;
+        else report({ type: 'dial-failed', address: entry.address.toString(), error: errorText(error) });
+      })
+      .then(() => {
+        entry.dialling = false;
+        this.#again(entry);
+      });
+  }
+
+  /** Looks again later: after a failure, or to see that a reached address has led to a link. */
+  #again(entry: BootstrapAddress): void {
+    if (this.#closed || (entry.reached && this.#options.links.upCount > 0)) return;
+    entry.timer = setTimeout(
+      () => {
+        entry.timer = undefined;
+        if (this.#options.links.upCount === 0) entry.reached = false;
+        this.#dial(entry);
+      },
+      backoffMs(entry.failures++),
+    );
+  }
+}
+
+export interface RendezvousOptions {
+  readonly node: Libp2p;
+  readonly links: Links;
+  readonly cluster: string;
+  readonly report: Report;
+}
+
+const firstRoundMs = 1500;
+const roundMs = 60_000;
+const roundTimeoutMs = 15_000;
+/** Announcements live for two days; often enough is rarely. */
+const roundsPerAnnouncement = 10;
+const dialsPerRound = 4;
+
+export class Rendezvous {
+  readonly #options: RendezvousOptions;
+  readonly #place: CID;
+  readonly #abort = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #round = 0;
+
+  constructor(options: RendezvousOptions) {
+    this.#options = options;
+    const hash = sha256(new TextEncoder().encode(`ringmesh rendezvous ${options.cluster}`));
+    this.#place = CID.createV1(0x55, createDigest(0x12, hash));
+  }
+
+  start(): void {
+    this.#schedule(firstRoundMs);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#abort.signal.aborted) return;
+    this.#timer = setTimeout(() => void this.#run().finally(() => this.#schedule(roundMs * (0.75 + Math.random() / 2))), delayMs);
+  }
+
+  async #run(): Promise<void> {
+    // Alone there is nobody to ask; the bootstrap addresses come first.
+    if (this.#options.links.upCount === 0) return;
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(roundTimeoutMs)]);
+    try {
+      if (this.#round++ % roundsPerAnnouncement === 0) await this.#options.node.contentRouting.provide(this.#place, { signal });
+      await this.#look(signal);
+    } catch (error) {
+      if (!this.#abort.signal.aborted) this.#options.report({ type: 'discovery-failed', error: errorText(error) });
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { node, links } = this.#options;
+    let dials = 0;
+    for await (const provider of node.contentRouting.findProviders(this.#place, { signal })) {
+      const peer = peerId(provider.id.toString());
+      if (links.has(peer) || links.isForgotten(peer) || provider.id.equals(node.peerId)) continue;
+      await node.peerStore.merge(provider.id, { multiaddrs: provider.multiaddrs }).catch(() => undefined);
+      links.touch(peer);
+      if (++dials === dialsPerRound) return;
+    }
+  }
+}

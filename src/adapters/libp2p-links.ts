@@ -1,0 +1,323 @@
+/**
+ * The links of a peer: for each other peer at most one outgoing stream (ours to send on) and one incoming stream (theirs).
+ *
+ * A link is `up` when the other side has said, with one byte on our outgoing stream, that its handler reads it; it is `down` once when that stream or
+ * its connection closes. A link is opened when the peer is wanted (`connect`), when it has opened its own stream to us, and when somebody sends to it.
+ * Both sides may dial at the same time: two connections then live side by side, each direction keeps the stream that it has, nothing flaps.
+ */
+
+import type { Connection, Libp2p, PeerId as Libp2pPeerId, Stream } from '@libp2p/interface';
+import { peerIdFromString } from '@libp2p/peer-id';
+import type { Multiaddr } from '@multiformats/multiaddr';
+import { MeshError } from '../core/errors.ts';
+import type { PeerId } from '../core/ids.ts';
+import { peerId } from '../core/ids.ts';
+import type { NetworkHandlers } from '../ports.ts';
+import type { Report } from './libp2p-events.ts';
+import { backoffMs, errorText } from './libp2p-events.ts';
+import { FrameReader } from './libp2p-framing.ts';
+import { FrameWriter } from './libp2p-writer.ts';
+
+export interface LinksOptions {
+  readonly node: Libp2p;
+  readonly protocol: string;
+  readonly handlers: NetworkHandlers;
+  readonly report: Report;
+  readonly frameMaxBytes: number;
+  readonly queueMaxBytes: number;
+  readonly stallTimeoutMs: number;
+  /** The last link went down. */
+  readonly onAlone: () => void;
+}
+
+interface Incoming {
+  readonly stream: Stream;
+  readonly connection: Connection;
+}
+
+interface Link {
+  readonly peer: PeerId;
+  readonly id: Libp2pPeerId;
+  addresses: readonly Multiaddr[];
+  wanted: boolean;
+  writer: FrameWriter | undefined;
+  incoming: Incoming | undefined;
+  opening: boolean;
+  failures: number;
+  upSince: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+const openTimeoutMs = 5000;
+const dialTimeoutMs = 10_000;
+/** A link that lived this long was sound: the next dial starts without a penalty. */
+const soundAfterMs = 5000;
+const linksMax = 65_536;
+const forgottenMax = 4096;
+const connectionsPerPeerMax = 4;
+const streamsPerConnectionMax = 32;
+const ready = Uint8Array.of(1);
+
+export class Links {
+  readonly #options: LinksOptions;
+  readonly #links = new Map<PeerId, Link>();
+  readonly #streamsOpened = new WeakMap<Connection, number>();
+  /** Peers that nobody wants any more; libp2p's own parts (the DHT) must not dial them again. */
+  readonly #forgotten = new Set<PeerId>();
+  #upCount = 0;
+  #closed = false;
+
+  constructor(options: LinksOptions) {
+    this.#options = options;
+  }
+
+  get upCount(): number {
+    return this.#upCount;
+  }
+
+  has(peer: PeerId): boolean {
+    return this.#links.get(peer)?.writer !== undefined;
+  }
+
+  send(to: PeerId, frame: Uint8Array): boolean {
+    const link = this.#links.get(to);
+    if (link?.writer !== undefined) return link.writer.send(frame);
+    // A waiting timer is the pause after a failed dial: senders in a hurry must not shorten it.
+    if (link === undefined || link.timer === undefined) this.touch(to);
+    return false;
+  }
+
+  connect(peer: PeerId, addresses: readonly Multiaddr[]): void {
+    const link = this.#link(peer);
+    if (link === undefined) return;
+    link.wanted = true;
+    this.#forgotten.delete(peer);
+    if (addresses.length > 0) link.addresses = addresses;
+    if (link.timer === undefined) this.#open(link);
+  }
+
+  forget(peer: PeerId): void {
+    const link = this.#links.get(peer);
+    if (link === undefined) return;
+    link.wanted = false;
+    this.#forgotten.add(peer);
+    if (this.#forgotten.size > forgottenMax) this.#forgotten.delete(first(this.#forgotten));
+    this.#hangUp(link);
+    this.#retry(link);
+  }
+
+  isForgotten(peer: PeerId): boolean {
+    return this.#forgotten.has(peer);
+  }
+
+  /** Opens a link to a peer that somebody needs, once; it is not kept. */
+  touch(peer: PeerId, connection?: Connection): void {
+    const link = this.#link(peer);
+    if (link === undefined) return;
+    this.#forgotten.delete(peer);
+    this.#open(link, connection);
+  }
+
+  /** The other side opened its stream to us. The newest one counts: an honest peer opens another only when the last is dead. */
+  accept(stream: Stream, connection: Connection): void {
+    const link = this.#link(peerId(connection.remotePeer.toString()));
+    const opened = (this.#streamsOpened.get(connection) ?? 0) + 1;
+    this.#streamsOpened.set(connection, opened);
+    if (link === undefined || opened > streamsPerConnectionMax) {
+      connection.abort(new Error('too many streams'));
+      return;
+    }
+    const replaced = link.incoming;
+    link.incoming = { stream, connection };
+    if (replaced !== undefined) {
+      replaced.stream.abort(new Error('replaced by a newer stream'));
+      if (replaced.connection !== connection) replaced.connection.abort(new Error('replaced by a newer connection'));
+    }
+    this.#read(link, stream, connection);
+    this.#open(link, connection);
+  }
+
+  onConnection(connection: Connection): void {
+    const peer = peerId(connection.remotePeer.toString());
+    const connections = this.#options.node.getConnections(connection.remotePeer);
+    if (connection.direction === 'inbound' && connections.length > connectionsPerPeerMax) {
+      this.#options.report({ type: 'hostile', peer, error: 'too many connections' });
+      connection.abort(new Error('too many connections'));
+      return;
+    }
+    const link = this.#links.get(peer);
+    if (link !== undefined && (link.wanted || link.incoming !== undefined)) this.#open(link, connection);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const link of this.#links.values()) clearTimeout(link.timer);
+  }
+
+  #link(peer: PeerId): Link | undefined {
+    const known = this.#links.get(peer);
+    if (known !== undefined || this.#closed) return known;
+    if (this.#links.size >= linksMax || peer === this.#options.node.peerId.toString()) return undefined;
+    const id = parsePeerId(peer);
+    if (id === undefined) return undefined;
+    const link: Link = {
+      peer,
+      id,
+      addresses: [],
+      wanted: false,
+      writer: undefined,
+      incoming: undefined,
+      opening: false,
+      failures: 0,
+      upSince: 0,
+      timer: undefined,
+    };
+    this.#links.set(peer, link);
+    return link;
+  }
+
+  #open(link: Link, connection?: Connection): void {
+    if (link.opening || link.writer !== undefined || this.#closed) return;
+    clearTimeout(link.timer);
+    link.timer = undefined;
+    link.opening = true;
+    void this.#attempt(link, connection).then((error) => {
+      link.opening = false;
+      if (error !== undefined) this.#options.report({ type: 'dial-failed', peer: link.peer, error });
+      if (link.writer === undefined) this.#retry(link);
+    });
+  }
+
+  /** One try to open our stream. Answers what went wrong, if anything; never rejects. */
+  async #attempt(link: Link, offered: Connection | undefined): Promise<string | undefined> {
+    let connection: Connection | undefined;
+    let stream: Stream | undefined;
+    try {
+      connection = offered?.status === 'open' ? offered : await this.#dial(link);
+      const signal = AbortSignal.timeout(openTimeoutMs);
+      stream = await connection.newStream(this.#options.protocol, { signal, runOnLimitedConnection: true });
+      await untilReady(stream, signal);
+      if (this.#closed) throw new Error('closed');
+      this.#raise(link, stream, connection);
+      return undefined;
+    } catch (error) {
+      const reason = error instanceof Error ? error : new Error(String(error));
+      stream?.abort(reason);
+      // A connection that cannot carry our stream is of another cluster, or dead without knowing it.
+      const useless = reason.name !== 'TimeoutError' && reason.name !== 'AbortError';
+      if (connection !== undefined && (useless || link.failures > 1)) connection.abort(reason);
+      return this.#closed ? undefined : errorText(error);
+    }
+  }
+
+  async #dial(link: Link): Promise<Connection> {
+    const { node } = this.#options;
+    const signal = AbortSignal.timeout(dialTimeoutMs);
+    const open = node.getConnections(link.id).find((connection) => connection.status === 'open');
+    if (open !== undefined) return open;
+    const addresses = link.addresses.map((address) => withPeer(address, link.peer));
+    // Every fourth try asks the others where the peer is now.
+    if (link.failures % 4 === 3) {
+      const found = await node.peerRouting.findPeer(link.id, { signal }).catch(() => undefined);
+      for (const address of found?.multiaddrs ?? []) addresses.push(withPeer(address, link.peer));
+    }
+    return node.dial(addresses.length > 0 ? addresses : link.id, { signal });
+  }
+
+  #raise(link: Link, stream: Stream, connection: Connection): void {
+    if (stream.status !== 'open') throw new Error('the stream closed while it was opened');
+    const { frameMaxBytes, queueMaxBytes, stallTimeoutMs, report, handlers } = this.#options;
+    const onStall = (error: Error): void => {
+      report({ type: 'hostile', peer: link.peer, error: error.message });
+      connection.abort(error);
+    };
+    const writer = new FrameWriter({ stream, frameMaxBytes, queueMaxBytes, stallTimeoutMs, onStall });
+    stream.addEventListener('close', () => this.#fall(link, writer), { once: true });
+    stream.addEventListener('remoteCloseWrite', () => stream.abort(new Error('the peer closed the stream')), { once: true });
+    link.writer = writer;
+    link.upSince = performance.now();
+    this.#upCount++;
+    handlers.up(link.peer);
+  }
+
+  #fall(link: Link, writer: FrameWriter): void {
+    if (link.writer !== writer) return;
+    link.writer = undefined;
+    this.#upCount--;
+    if (this.#closed) return;
+    if (performance.now() - link.upSince > soundAfterMs) link.failures = 0;
+    this.#options.handlers.down(link.peer);
+    this.#retry(link);
+    if (this.#upCount === 0) this.#options.onAlone();
+  }
+
+  #retry(link: Link): void {
+    if (this.#closed || link.timer !== undefined || link.opening || link.writer !== undefined) return;
+    link.timer = setTimeout(
+      () => {
+        link.timer = undefined;
+        if (link.wanted || link.incoming !== undefined) this.#open(link);
+        else this.#links.delete(link.peer);
+      },
+      backoffMs(link.failures++),
+    );
+  }
+
+  #read(link: Link, stream: Stream, connection: Connection): void {
+    const { handlers, report, frameMaxBytes } = this.#options;
+    const reader = new FrameReader(frameMaxBytes, (frame) => {
+      if (!this.#closed) handlers.message(link.peer, frame);
+    });
+    stream.addEventListener('message', (event) => {
+      try {
+        if (event.data instanceof Uint8Array) reader.push(event.data);
+        else for (const chunk of event.data) reader.push(chunk);
+      } catch (error) {
+        if (!(error instanceof MeshError) || error.code !== 'FRAME_INVALID') throw error;
+        report({ type: 'hostile', peer: link.peer, error: error.message });
+        connection.abort(error);
+      }
+    });
+    const gone = (): void => {
+      if (link.incoming?.stream === stream) link.incoming = undefined;
+    };
+    stream.addEventListener('close', gone, { once: true });
+    stream.addEventListener('remoteCloseWrite', () => void stream.close().catch(gone), { once: true });
+    stream.send(ready);
+  }
+
+  #hangUp(link: Link): void {
+    for (const connection of this.#options.node.getConnections(link.id)) {
+      connection.close().catch((error: unknown) => connection.abort(error instanceof Error ? error : new Error(String(error))));
+    }
+  }
+}
+
+function first(peers: ReadonlySet<PeerId>): PeerId {
+  for (const peer of peers) return peer;
+  throw new MeshError('INTERNAL', 'bug: first of an empty set');
+}
+
+/** Resolves when the other side's handler has answered: from now on it reads, and no buffer in between can overflow. */
+function untilReady(stream: Stream, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.addEventListener('message', () => resolve(), { once: true });
+    stream.addEventListener('close', () => reject(new Error('the peer refused the stream')), { once: true });
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
+
+function parsePeerId(peer: PeerId): Libp2pPeerId | undefined {
+  try {
+    const id = peerIdFromString(peer);
+    return id.toString() === peer ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {
+  const named = address.getComponents().findLast((component) => component.name === 'p2p')?.value;
+  // The last part of a relayed address names the peer behind the relay, if it names any.
+  return named === peer ? address : address.encapsulate(`/p2p/${peer}`);
+}

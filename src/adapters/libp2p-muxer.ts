@@ -1,0 +1,42 @@
+/**
+ * Yamux with the bounds of ringmesh.
+ *
+ * The decoder of @libp2p/yamux 8 collects a whole frame before it looks at the length, so a peer could announce 4 GiB and keep sending. No honest peer
+ * has a frame under way that is larger than the window it was given: this factory closes a connection that does.
+ */
+
+import type { MessageStream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface';
+import { yamux } from '@libp2p/yamux';
+
+const windowMaxBytes = 4 * 1024 * 1024;
+/** A window and what may have been read from the socket behind it. */
+const undecodedMaxBytes = windowMaxBytes + 256 * 1024;
+
+interface Decoding {
+  readonly decoder?: { readonly buffer?: { readonly byteLength: number } };
+}
+
+export function boundedYamux(): () => StreamMuxerFactory {
+  const create = yamux({
+    maxInboundStreams: 64,
+    maxOutboundStreams: 256,
+    streamOptions: { maxStreamWindowSize: windowMaxBytes, maxReadBufferLength: 256 * 1024 },
+  });
+  return () => {
+    const factory = create();
+    return {
+      ...factory,
+      protocol: factory.protocol,
+      createStreamMuxer(connection: MessageStream) {
+        const muxer: StreamMuxer = factory.createStreamMuxer(connection);
+        connection.addEventListener('message', () => {
+          if (((muxer as Decoding).decoder?.buffer?.byteLength ?? 0) <= undecodedMaxBytes) return;
+          const error = new Error('a yamux frame is larger than the window');
+          muxer.abort(error);
+          connection.abort(error);
+        });
+        return muxer;
+      },
+    };
+  };
+}

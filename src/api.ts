@@ -1,0 +1,227 @@
+/**
+ * The public types of ringmesh: what an application, the gateway and the demo page see. Keys are strings or bytes, values are bytes; a context is
+ * opaque text to hand back with the next put. Every failure is a MeshError with a stable code.
+ */
+
+import type { MeshError } from './core/errors.ts';
+import type { MeshEvent } from './core/events.ts';
+import type { DurabilityClass } from './core/ids.ts';
+
+export type { MeshEvent } from './core/events.ts';
+export type { DurabilityClass } from './core/ids.ts';
+export { MeshError, type ErrorCode } from './core/errors.ts';
+
+/** A string is taken as its UTF-8 bytes (lone surrogates included, VR8). 1 to 1024 bytes. */
+export type KeyInput = string | Uint8Array;
+
+/** `strict` counts primaries only; `sloppy` lets healthy fallbacks stand in (QR2); `any` is content with one durable copy anywhere (QR8). */
+export type Mode = 'strict' | 'sloppy' | 'any';
+
+/**
+ * How concurrent values are settled (VR7). `siblings`: they are all returned. `lww`: the latest hybrid logical time wins. `priority`: the writer
+ * with the highest priority wins, then the latest. A function merges the values of a get itself; its result is written back by the caller's next put.
+ */
+export type Resolver = 'siblings' | 'lww' | 'priority' | ((siblings: readonly Sibling[]) => Sibling);
+
+export interface BucketOptions {
+  /** Replicas of each key. Default 3. All peers must use the same n for a bucket. */
+  readonly n?: number;
+  /** Answers that make a read quorum. Default: a majority of n. */
+  readonly r?: number;
+  /** Acknowledgements that make a write quorum. Default: a majority of n. */
+  readonly w?: number;
+  readonly mode?: Mode;
+  readonly resolver?: Resolver;
+  /** Default 5000. */
+  readonly timeoutMs?: number;
+}
+
+export interface GetOptions {
+  readonly r?: number;
+  readonly mode?: Mode;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface PutOptions {
+  readonly w?: number;
+  readonly mode?: Mode;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** From an earlier get or put of the same key: what this put has seen and replaces. Without it nothing is replaced. */
+  readonly context?: string;
+  readonly contentType?: string;
+  /** For buckets with the `priority` resolver: 0 (default) to 255. */
+  readonly priority?: number;
+}
+
+/** One live value of a key. Several of them are siblings: they were written without seeing each other. */
+export interface Sibling {
+  /** `actor:counter`. */
+  readonly dot: string;
+  readonly value: Uint8Array;
+  readonly contentType: string | undefined;
+  /** Unix milliseconds of the hybrid logical clock at the replica that took the put. */
+  readonly time: number;
+}
+
+/** What one replica said. */
+export interface ReplicaReceipt {
+  readonly peer: string;
+  readonly host: string;
+  readonly class: DurabilityClass;
+  readonly role: 'primary' | 'fallback';
+  /** `stored` and `answered` are good; the others say why there is no answer. */
+  readonly state: 'stored' | 'answered' | 'pending' | 'unreachable' | 'timeout' | 'refused';
+  /** The copy survives a crash of this replica. */
+  readonly durable: boolean;
+}
+
+export interface PutResult {
+  /** `ok`: the write quorum holds it. `partial`: fewer replicas do, the write goes on. `unknown`: nobody acknowledged in time, it may still take effect. */
+  readonly outcome: 'ok' | 'partial' | 'unknown';
+  readonly context: string;
+  readonly dot: string | null;
+  readonly replicas: readonly ReplicaReceipt[];
+  /** Distinct hosts among the replicas that hold it (RG3). */
+  readonly hosts: number;
+  /** Some acknowledgement that made the quorum came from a fallback (QR2). */
+  readonly sloppy: boolean;
+  /** Whether r + w > n held with the bucket's r: only then does a strict read surely see this write (QR1). */
+  readonly overlap: boolean;
+}
+
+export interface GetResult {
+  /** `absent`: a read quorum says that there is no value (QR6). Not reached or not knowable is an error, `UNREACHABLE` or `UNKNOWN`. */
+  readonly outcome: 'ok' | 'absent';
+  readonly context: string;
+  /** Empty when absent, one value, or several when there is a conflict. */
+  readonly siblings: readonly Sibling[];
+  readonly replicas: readonly ReplicaReceipt[];
+  readonly hosts: number;
+  readonly sloppy: boolean;
+  readonly overlap: boolean;
+}
+
+export interface KeysOptions {
+  readonly prefix?: KeyInput;
+  /** The `cursor` of the page before. */
+  readonly cursor?: string;
+  /** 1 to 1000, default 1000. */
+  readonly limit?: number;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface KeysPage {
+  /** In bytewise order. */
+  readonly keys: readonly Uint8Array[];
+  /** Hand it to the next call; absent on the last page. */
+  readonly cursor: string | undefined;
+  /** False when some partition had no answering primary: keys may be missing. */
+  readonly complete: boolean;
+}
+
+/** This replica's own copy, whatever the others hold. */
+export interface LocalRecord {
+  readonly context: string;
+  readonly siblings: readonly Sibling[];
+  /** Dots of tombstones. */
+  readonly tombstones: readonly string[];
+}
+
+export interface Bucket {
+  readonly name: string;
+  readonly options: Required<BucketOptions>;
+  get(key: KeyInput, options?: GetOptions): Promise<GetResult>;
+  put(key: KeyInput, value: Uint8Array | string, options?: PutOptions): Promise<PutResult>;
+  delete(key: KeyInput, options?: PutOptions): Promise<PutResult>;
+  /** Results in the order of the keys; a key that could not be read gives its error instead of failing the rest. */
+  getMany(keys: readonly KeyInput[], options?: GetOptions): Promise<(GetResult | MeshError)[]>;
+  /** One page; see `allKeys` for all of them. */
+  keys(options?: KeysOptions): Promise<KeysPage>;
+  allKeys(options?: Omit<KeysOptions, 'cursor'>): AsyncIterable<Uint8Array>;
+  local(key: KeyInput): Promise<LocalRecord | undefined>;
+}
+
+export type MemberState = 'alive' | 'suspect' | 'dead' | 'left' | 'removed';
+
+export interface MemberView {
+  readonly peer: string;
+  readonly state: MemberState;
+  readonly self: boolean;
+  /** Frames can be sent to it now. */
+  readonly connected: boolean;
+  readonly host: string;
+  readonly class: DurabilityClass;
+  /** Tokens on the ring; 0 coordinates but stores nothing (RG4). */
+  readonly weight: number;
+  readonly incarnation: number;
+  readonly addresses: readonly string[];
+  /** A base address of its HTTP gateway, when it announces one. */
+  readonly gateway: string | undefined;
+  /** Share of the ring's primaries, 0 to 1 (with the default n). */
+  readonly share: number;
+  /** Smoothed round trip in milliseconds, when measured. */
+  readonly roundTripMs: number | undefined;
+}
+
+export interface RingView {
+  /** Equal on all peers that agree (hexadecimal). */
+  readonly digest: string;
+  readonly partitions: number;
+  readonly members: readonly { readonly peer: string; readonly host: string; readonly class: DurabilityClass; readonly weight: number; readonly share: number }[];
+  /** All tokens clockwise: position (unsigned 32-bit) and index into `members`. */
+  readonly tokens: readonly (readonly [position: number, member: number])[];
+}
+
+export interface PartitionView {
+  readonly id: number;
+  readonly primaries: readonly string[];
+  readonly fallbacks: readonly string[];
+  /** Root digest and record count of this peer's own tree (tombstones counted). */
+  readonly root: string;
+  readonly keys: number;
+}
+
+export interface Placement {
+  readonly position: number;
+  readonly partition: number;
+  readonly primaries: readonly string[];
+  readonly fallbacks: readonly string[];
+  /** Distinct hosts among the primaries; fewer than n says that copies share a machine (RG3). */
+  readonly hosts: number;
+}
+
+export interface PeerStatus {
+  readonly peer: string;
+  readonly cluster: string;
+  readonly version: string;
+  readonly ready: boolean;
+  readonly ringDigest: string;
+  readonly actor: string;
+  readonly members: Record<MemberState, number>;
+  readonly addresses: readonly string[];
+  readonly storage: { readonly durable: boolean; readonly healthy: boolean };
+  readonly hints: number;
+  readonly pendingRequests: number;
+  readonly uptimeMs: number;
+}
+
+/** A running peer. */
+export interface MeshPeer {
+  readonly id: string;
+  bucket(name: string, options?: BucketOptions): Bucket;
+  members(): MemberView[];
+  ring(): RingView;
+  /** Where a key lives by this peer's ring. */
+  placement(bucket: string, key: KeyInput): Placement;
+  partition(id: number): Promise<PartitionView>;
+  status(): PeerStatus;
+  /** Resolves when this peer knows its ring: it met its bootstrap peers or its members from before, and has connections to all alive ones. */
+  ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
+  /** Every event of this peer from now on; the returned function stops it. */
+  onEvent(listener: (event: MeshEvent) => void): () => void;
+  /** Announces the stop, finishes what is under way, closes network and storage. May be called twice. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,264 @@
+/**
+ * Bytes, byte strings and text.
+ *
+ * Text is encoded as generalised UTF-8 (WTF-8): the same bytes as UTF-8 for well-formed text, and three bytes for a lone surrogate, so that every
+ * JavaScript string makes a key of its own (VR8). `Writer` and `Reader` are the canonical binary form used by records, messages and contexts:
+ * LEB128 whole numbers, length-prefixed bytes. A `Reader` is total: any input gives a value or a `FRAME_INVALID` error, and a length is checked against the
+ * bytes that are there before anything is allocated (SE3, SE4).
+ */
+
+import { MeshError } from './errors.ts';
+import type { ByteString } from './ids.ts';
+
+/** The bytes of a text as a byte string. */
+export function textToBytes(text: string): ByteString {
+  // oxlint-disable-next-line no-control-regex -- ASCII is its own encoding; this is the common case
+  if (/^[\0-\x7f]*$/.test(text)) return text as ByteString;
+  let out = '';
+  for (let i = 0; i < text.length; i++) {
+    const point = text.codePointAt(i) ?? 0;
+    if (point < 0x80) out += String.fromCharCode(point);
+    else if (point < 0x800) out += String.fromCharCode(0xc0 | (point >> 6), 0x80 | (point & 0x3f));
+    else if (point < 0x10000) out += String.fromCharCode(0xe0 | (point >> 12), 0x80 | ((point >> 6) & 0x3f), 0x80 | (point & 0x3f));
+    else {
+      out += String.fromCharCode(
+        0xf0 | (point >> 18),
+        0x80 | ((point >> 12) & 0x3f),
+        0x80 | ((point >> 6) & 0x3f),
+        0x80 | (point & 0x3f),
+      );
+      i++;
+    }
+  }
+  return out as ByteString;
+}
+
+/** The text whose bytes these are, or undefined when no text has these bytes. The inverse of `textToBytes`. */
+export function bytesToText(bytes: ByteString): string | undefined {
+  let out = '';
+  for (let i = 0; i < bytes.length; ) {
+    const lead = bytes.charCodeAt(i);
+    const length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (length === 0 || i + length > bytes.length) return undefined;
+    let point = length === 1 ? lead : lead & (0xff >> (length + 1));
+    for (let k = 1; k < length; k++) {
+      const tail = bytes.charCodeAt(i + k);
+      if ((tail & 0xc0) !== 0x80) return undefined;
+      point = (point << 6) | (tail & 0x3f);
+    }
+    if (point > 0x10ffff) return undefined;
+    out += String.fromCodePoint(point);
+    i += length;
+  }
+  // Rejects overlong forms and pairs of surrogates written as two characters: they are not what `textToBytes` makes.
+  return textToBytes(out) === bytes ? out : undefined;
+}
+
+export function toByteString(bytes: Uint8Array): ByteString {
+  let out = '';
+  for (let i = 0; i < bytes.length; i += 4096) out += String.fromCharCode(...bytes.subarray(i, i + 4096));
+  return out as ByteString;
+}
+
+export function fromByteString(bytes: string): Uint8Array {
+  const out = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) out[i] = bytes.charCodeAt(i);
+  return out;
+}
+
+export function u16Bytes(value: number): string {
+  return String.fromCharCode((value >>> 8) & 0xff, value & 0xff);
+}
+
+export function u32Bytes(value: number): string {
+  return String.fromCharCode(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
+}
+
+export function hex(bytes: Uint8Array): string {
+  let out = '';
+  for (const byte of bytes) out += byte.toString(16).padStart(2, '0');
+  return out;
+}
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const alphabetIndex = new Map([...alphabet].map((letter, index) => [letter, index]));
+
+/** RFC 4648 section 5, without padding. */
+export function toBase64Url(bytes: Uint8Array): string {
+  let out = '';
+  for (let i = 0; i < bytes.length; i += 3) {
+    const rest = bytes.length - i;
+    const word = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+    for (let k = 0; k < Math.min(rest + 1, 4); k++) out += alphabet[(word >> (18 - 6 * k)) & 63] ?? '';
+  }
+  return out;
+}
+
+/** Undefined for anything that `toBase64Url` does not make. */
+export function fromBase64Url(text: string): Uint8Array | undefined {
+  if (text.length % 4 === 1) return undefined;
+  const out = new Uint8Array(Math.floor((text.length * 3) / 4));
+  let word = 0;
+  let bits = 0;
+  let at = 0;
+  for (const letter of text) {
+    const value = alphabetIndex.get(letter);
+    if (value === undefined) return undefined;
+    word = (word << 6) | value;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out[at++] = (word >> bits) & 0xff;
+      word &= (1 << bits) - 1;
+    }
+  }
+  return word === 0 ? out : undefined;
+}
+
+/** Appends to a buffer that doubles as it fills. */
+export class Writer {
+  #buffer: Uint8Array;
+  #length = 0;
+
+  constructor(sizeHint = 256) {
+    this.#buffer = new Uint8Array(sizeHint);
+  }
+
+  #room(more: number): Uint8Array {
+    const needed = this.#length + more;
+    if (needed > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+      grown.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = grown;
+    }
+    return this.#buffer;
+  }
+
+  u8(value: number): this {
+    const buffer = this.#room(1);
+    buffer[this.#length++] = value;
+    return this;
+  }
+
+  /** A whole number from 0 to 2^53 - 1. */
+  uint(value: number): this {
+    const buffer = this.#room(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      buffer[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    buffer[this.#length++] = rest;
+    return this;
+  }
+
+  u32(value: number): this {
+    const buffer = this.#room(4);
+    for (let shift = 24; shift >= 0; shift -= 8) buffer[this.#length++] = (value >>> shift) & 0xff;
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    return this.uint(value.length).raw(value);
+  }
+
+  raw(value: Uint8Array): this {
+    this.#room(value.length).set(value, this.#length);
+    this.#length += value.length;
+    return this;
+  }
+
+  byteString(value: string): this {
+    this.uint(value.length);
+    const buffer = this.#room(value.length);
+    for (let i = 0; i < value.length; i++) buffer[this.#length++] = value.charCodeAt(i);
+    return this;
+  }
+
+  text(value: string): this {
+    return this.byteString(textToBytes(value));
+  }
+
+  finish(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+}
+
+export class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  static invalid(reason: string): MeshError {
+    return new MeshError('FRAME_INVALID', reason);
+  }
+
+  u8(): number {
+    const value = this.#bytes[this.#at];
+    if (value === undefined) throw Reader.invalid('ends too early');
+    this.#at++;
+    return value;
+  }
+
+  uint(max: number = Number.MAX_SAFE_INTEGER): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; ; i++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (byte === 0 && i > 0) throw Reader.invalid('number is not in its shortest form');
+        break;
+      }
+      scale *= 0x80;
+      if (i === 7) throw Reader.invalid('number too long');
+    }
+    if (value > max) throw Reader.invalid(`number above ${max}`);
+    return value;
+  }
+
+  u32(): number {
+    return ((this.u8() << 24) | (this.u8() << 16) | (this.u8() << 8) | this.u8()) >>> 0;
+  }
+
+  bool(): boolean {
+    return this.uint(1) === 1;
+  }
+
+  /** A view, not a copy. */
+  bytes(max: number): Uint8Array {
+    return this.raw(this.uint(max));
+  }
+
+  raw(length: number): Uint8Array {
+    const end = this.#at + length;
+    if (end > this.#bytes.length) throw Reader.invalid('ends too early');
+    const value = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
+    return value;
+  }
+
+  byteString(max: number): ByteString {
+    return toByteString(this.bytes(max));
+  }
+
+  text(max: number): string {
+    const text = bytesToText(this.byteString(max));
+    if (text === undefined) throw Reader.invalid('text is not UTF-8');
+    return text;
+  }
+
+  /** A count of items that each take at least one byte. */
+  count(max: number): number {
+    const value = this.uint(max);
+    if (value > this.#bytes.length - this.#at) throw Reader.invalid('count exceeds the frame');
+    return value;
+  }
+
+  end(): void {
+    if (this.#at !== this.#bytes.length) throw Reader.invalid('bytes after the end');
+  }
+}

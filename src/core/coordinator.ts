@@ -1,0 +1,146 @@
+/**
+ * The coordinator: takes the requests of clients, starts the machine that serves each one, and ends it with one reply, by its answer, its deadline or an abort
+ * (QR9). Requests beyond the limit are refused at once, so that a flood cannot fill the memory (SE3).
+ */
+
+import { toByteString } from './bytes.ts';
+import type { Environment } from './environment.ts';
+import { MeshError } from './errors.ts';
+import type { CoreEvent } from './events.ts';
+import { type GetCommand, type GetOutcome, GetRun } from './get-run.ts';
+import { addressOf } from './hash.ts';
+import type { ByteString, Instant } from './ids.ts';
+import { KeysRun, type KeysCommand, type KeysOutcome } from './keys-run.ts';
+import { limits } from './limits.ts';
+import type { MerkleTree } from './merkle.ts';
+import type { PutCommand, PutOutcome } from './messages.ts';
+import { PutForward } from './put-forward.ts';
+import { liveSiblings, type RecordSet } from './record.ts';
+
+export type Request =
+  | { readonly type: 'get'; readonly command: GetCommand }
+  /** The operation id is drawn here. */
+  | { readonly type: 'put'; readonly command: Omit<PutCommand, 'operation'> }
+  | { readonly type: 'keys'; readonly command: KeysCommand }
+  /** This peer's own copy, whatever the others hold. */
+  | { readonly type: 'local'; readonly bucket: string; readonly key: ByteString }
+  /** This peer's own tree of a partition. */
+  | { readonly type: 'partition'; readonly partition: number };
+
+export type Reply =
+  | { readonly type: 'get'; readonly outcome: GetOutcome }
+  | { readonly type: 'put'; readonly outcome: PutOutcome }
+  | { readonly type: 'keys'; readonly outcome: KeysOutcome }
+  | { readonly type: 'local'; readonly record: RecordSet }
+  | { readonly type: 'partition'; readonly root: ByteString; readonly keys: number }
+  | { readonly type: 'failed'; readonly error: MeshError };
+
+type ClientRequest = Extract<Request, { type: 'get' | 'put' | 'keys' }>;
+type RequestEvent = Extract<CoreEvent, { type: 'request' }>;
+
+interface Active {
+  readonly request: Request;
+  readonly startedAt: number;
+  readonly abort: () => void;
+}
+
+export class Coordinator {
+  readonly #env: Environment;
+  readonly #output: (id: number, reply: Reply) => void;
+  readonly #active = new Map<number, Active>();
+
+  constructor(env: Environment, output: (id: number, reply: Reply) => void) {
+    this.#env = env;
+    this.#output = output;
+  }
+
+  get pending(): number {
+    return this.#active.size;
+  }
+
+  request(now: Instant, id: number, request: Request): void {
+    if (this.#active.size >= limits.pendingRequestsMax) {
+      const error = new MeshError('OVERLOADED', `${limits.pendingRequestsMax} requests are under way at this peer: try again later`);
+      return this.#output(id, { type: 'failed', error });
+    }
+    const begin = (abort: () => void): void => void this.#active.set(id, { request, startedAt: now.mono, abort });
+    switch (request.type) {
+      case 'get': {
+        const run = new GetRun(this.#env, request.command, (then, outcome) => {
+          this.#end(then, id, outcome instanceof MeshError ? failure(outcome) : { type: 'get', outcome });
+        });
+        begin(() => run.abort());
+        return run.start(now);
+      }
+      case 'put': {
+        const command = { ...request.command, operation: toByteString(this.#env.random.bytes(16)) };
+        const run = new PutForward(this.#env, now, command, (then, outcome, forwarded) => {
+          this.#end(then, id, outcome instanceof MeshError ? failure(outcome) : { type: 'put', outcome }, forwarded);
+        });
+        // A put that has left cannot be called back; its answer is dropped.
+        begin(() => {});
+        return run.start(now);
+      }
+      case 'keys': {
+        const run = new KeysRun(this.#env, request.command, (then, outcome) => {
+          this.#end(then, id, outcome instanceof MeshError ? failure(outcome) : { type: 'keys', outcome });
+        });
+        begin(() => run.abort());
+        return run.start(now);
+      }
+      case 'local':
+        begin(() => {});
+        return this.#env.replica.records.read(addressOf(request.bucket, request.key), (then, record) => {
+          this.#end(then, id, record instanceof MeshError ? failure(record) : { type: 'local', record });
+        });
+      case 'partition':
+        begin(() => {});
+        return this.#lookAtPartition(now, id, request.partition);
+    }
+  }
+
+  #lookAtPartition(now: Instant, id: number, partition: number): void {
+    const { records } = this.#env.replica;
+    records.tree(now, partition, (_, tree) => {
+      records.count(partition, (then, keys) => {
+        const error = [tree, keys].find((result) => result instanceof MeshError);
+        if (error !== undefined) this.#end(then, id, failure(error));
+        else this.#end(then, id, { type: 'partition', root: (tree as MerkleTree).root, keys: keys as number });
+      });
+    });
+  }
+
+  abort(now: Instant, id: number): void {
+    this.#active.get(id)?.abort();
+    this.#end(now, id, failure(new MeshError('ABORTED', 'the request was aborted; a put may still take effect')));
+  }
+
+  #end(now: Instant, id: number, reply: Reply, forwarded = false): void {
+    const active = this.#active.get(id);
+    if (active === undefined) return;
+    this.#active.delete(id);
+    this.#output(id, reply);
+    const { request, startedAt } = active;
+    if (request.type === 'local' || request.type === 'partition') return;
+    this.#env.emit({ ...describe(request, reply), ms: now.mono - startedAt, forwarded });
+  }
+}
+
+const failure = (error: MeshError): Reply => ({ type: 'failed', error });
+
+function describe(request: ClientRequest, reply: Reply): Omit<RequestEvent, 'ms' | 'forwarded'> {
+  const op = request.type === 'put' && request.command.tombstone ? 'delete' : request.type;
+  const base = { type: 'request', op, bucket: request.command.bucket, code: undefined, siblings: 0 } as const;
+  switch (reply.type) {
+    case 'failed':
+      return { ...base, outcome: reply.error.code === 'ABORTED' ? 'aborted' : 'failed', code: reply.error.code };
+    case 'get': {
+      const siblings = liveSiblings(reply.outcome.record).length;
+      return { ...base, outcome: siblings === 0 ? 'absent' : 'ok', siblings };
+    }
+    case 'put':
+      return { ...base, outcome: reply.outcome.outcome };
+    default:
+      return { ...base, outcome: 'ok' };
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Storage as the core sees it: one more party that is sent requests and answers later. The machines hand a callback with each request; `settle`
+ * calls it, in the order in which the runtime reports. Nothing here waits.
+ */
+
+import type { MeshError } from './errors.ts';
+import type { ByteString, Instant } from './ids.ts';
+
+/** One change of a batch: a new value, or `undefined` to delete the key. */
+export interface StorageChange {
+  readonly key: ByteString;
+  readonly value: Uint8Array | undefined;
+}
+
+/** Keys in bytewise order from `from` (inclusive) to `to` (exclusive), at most `limit` of them. */
+export interface StorageRange {
+  readonly from: ByteString;
+  readonly to: ByteString;
+  readonly limit: number;
+  /** Leave the values out (they come back empty). */
+  readonly keysOnly?: boolean;
+}
+
+export type StorageEntry = readonly [key: ByteString, value: Uint8Array];
+
+export type DiskRequest =
+  | { readonly type: 'read'; readonly id: number; readonly keys: readonly ByteString[] }
+  | { readonly type: 'range'; readonly id: number; readonly range: StorageRange }
+  | { readonly type: 'write'; readonly id: number; readonly changes: readonly StorageChange[] };
+
+export type DiskAnswer =
+  | { readonly type: 'read'; readonly id: number; readonly values: readonly (Uint8Array | undefined)[] }
+  | { readonly type: 'range'; readonly id: number; readonly entries: readonly StorageEntry[] }
+  | { readonly type: 'written'; readonly id: number }
+  | { readonly type: 'failed'; readonly id: number; readonly error: MeshError };
+
+type Done<T> = (now: Instant, result: T | MeshError) => void;
+
+/** Hands out request ids and remembers who waits for which answer. */
+export class Disk {
+  readonly #submit: (request: DiskRequest) => void;
+  readonly #waiting = new Map<number, (now: Instant, answer: DiskAnswer) => void>();
+  #nextId = 1;
+
+  constructor(submit: (request: DiskRequest) => void) {
+    this.#submit = submit;
+  }
+
+  get pending(): number {
+    return this.#waiting.size;
+  }
+
+  read(keys: readonly ByteString[], done: Done<readonly (Uint8Array | undefined)[]>): void {
+    const id = this.#nextId++;
+    this.#waiting.set(id, (now, answer) => {
+      if (answer.type === 'read') done(now, answer.values);
+      else if (answer.type === 'failed') done(now, answer.error);
+    });
+    this.#submit({ type: 'read', id, keys });
+  }
+
+  range(range: StorageRange, done: Done<readonly StorageEntry[]>): void {
+    const id = this.#nextId++;
+    this.#waiting.set(id, (now, answer) => {
+      if (answer.type === 'range') done(now, answer.entries);
+      else if (answer.type === 'failed') done(now, answer.error);
+    });
+    this.#submit({ type: 'range', id, range });
+  }
+
+  write(changes: readonly StorageChange[], done: Done<undefined>): void {
+    const id = this.#nextId++;
+    this.#waiting.set(id, (now, answer) => {
+      if (answer.type === 'written') done(now, undefined);
+      else if (answer.type === 'failed') done(now, answer.error);
+    });
+    this.#submit({ type: 'write', id, changes });
+  }
+
+  settle(now: Instant, answer: DiskAnswer): void {
+    const waiter = this.#waiting.get(answer.id);
+    if (waiter === undefined) return;
+    this.#waiting.delete(answer.id);
+    waiter(now, answer);
+  }
+}

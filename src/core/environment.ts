@@ -1,0 +1,19 @@
+/** What every request's machine works with: one peer's parts, handed in so that each can be read and tested alone. */
+
+import type { Calls } from './calls.ts';
+import type { CoreEvent } from './events.ts';
+import type { Random } from './random.ts';
+import type { Replica } from './replica.ts';
+import type { MembersView } from './targets.ts';
+import type { Timers } from './timers.ts';
+
+export interface Environment {
+  readonly calls: Calls;
+  readonly timers: Timers;
+  readonly replica: Replica;
+  readonly members: MembersView;
+  readonly random: Random;
+  readonly emit: (event: CoreEvent) => void;
+  /** A fallback keeps something for this primary now. */
+  readonly hinted: (owner: string) => void;
+}

@@ -1,0 +1,32 @@
+/**
+ * The one stream of what happens in a peer: log, metrics, traces and the demo page all read it. Events are plain data; `at` is added by the runtime.
+ */
+
+import type { ErrorCode } from './errors.ts';
+
+export type MeshEvent = CoreEvent & { readonly at: number };
+
+export type CoreEvent =
+  /** A client's request ended at the peer that took it. `quorumMs` is the time to the deciding answer. */
+  | {
+      readonly type: 'request';
+      readonly op: 'get' | 'put' | 'delete' | 'keys';
+      readonly bucket: string;
+      readonly outcome: 'ok' | 'absent' | 'partial' | 'unknown' | 'failed' | 'aborted';
+      readonly code: ErrorCode | undefined;
+      readonly ms: number;
+      readonly siblings: number;
+      readonly forwarded: boolean;
+    }
+  /** A message took part in a request: what the demo draws as a travelling dot. */
+  | { readonly type: 'hop'; readonly kind: 'put' | 'store' | 'fetch'; readonly to: string; readonly position: number; readonly role: 'primary' | 'fallback' }
+  | { readonly type: 'member'; readonly peer: string; readonly state: 'alive' | 'suspect' | 'dead' | 'left' | 'removed'; readonly incarnation: number }
+  | { readonly type: 'link'; readonly peer: string; readonly up: boolean }
+  | { readonly type: 'ring'; readonly digest: string; readonly members: number }
+  | { readonly type: 'readRepair'; readonly peer: string; readonly bucket: string }
+  | { readonly type: 'hint'; readonly action: 'stored' | 'delivered'; readonly owner: string; readonly held: number }
+  /** The store had forgotten what others remember; it counts under a new epoch from now on (VR3). */
+  | { readonly type: 'amnesia'; readonly actor: string; readonly reason: string }
+  | { readonly type: 'storageError'; readonly code: ErrorCode; readonly message: string }
+  /** A peer sent something that is not a valid message. */
+  | { readonly type: 'badFrame'; readonly peer: string; readonly reason: string };

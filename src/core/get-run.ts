@@ -1,0 +1,215 @@
+/**
+ * One get: ask R replicas, merge what they hold, answer, and repair those that were behind (Dynamo, section 4.5).
+ *
+ * A further replica is asked when one fails, or when the answers take longer than they usually do (QR7). A strict get writes the merged versions back to the
+ * replicas of its quorum before it answers, so that a later strict get cannot see less (QR3); otherwise repair follows the answer (AE4).
+ * An empty answer of a fallback is no evidence of absence (QR2, QR6).
+ */
+
+import type { CallFailure } from './calls.ts';
+import type { Environment } from './environment.ts';
+import { MeshError } from './errors.ts';
+import { addressOf } from './hash.ts';
+import type { Address, ByteString, Instant, PeerId } from './ids.ts';
+import type { Answer, Receipt, WriteMode } from './messages.ts';
+import { asked, failed, openTally, type Role, succeeded, type Tally, verdict } from './quorum.ts';
+import { emptyRecord, type RecordSet, type StoredResolver } from './record.ts';
+import { Supply } from './targets.ts';
+import { compareSets, merge } from './versions.ts';
+
+export interface GetCommand {
+  readonly bucket: string;
+  readonly key: ByteString;
+  readonly n: number;
+  readonly r: number;
+  readonly mode: WriteMode;
+  readonly resolver: StoredResolver;
+  readonly budgetMs: number;
+}
+
+export interface GetOutcome {
+  readonly record: RecordSet;
+  readonly receipts: readonly Receipt[];
+  readonly sloppy: boolean;
+}
+
+type Reply = (now: Instant, result: GetOutcome | MeshError) => void;
+
+interface Reading {
+  readonly peer: PeerId;
+  readonly role: Role;
+  state: Receipt['state'];
+  record: RecordSet | undefined;
+}
+
+const hedgeMinMs = 10;
+const hedgeMaxMs = 250;
+const backgroundMs = 10_000;
+
+export class GetRun {
+  readonly #env: Environment;
+  readonly #command: GetCommand;
+  readonly #address: Address;
+  readonly #supply: Supply;
+  readonly #reply: Reply;
+  readonly #readings: Reading[] = [];
+  #tally: Tally;
+  #candidates: PeerId[] = [];
+  #merged: RecordSet = emptyRecord;
+  #writingBack = false;
+  #replied = false;
+  #cancelTimers: (() => void)[] = [];
+
+  constructor(env: Environment, command: GetCommand, reply: Reply) {
+    this.#env = env;
+    this.#command = command;
+    this.#address = addressOf(command.bucket, command.key);
+    this.#supply = new Supply(this.#address, command.n, env.members, env.calls);
+    this.#reply = reply;
+    this.#tally = openTally(command.r, command.mode === 'strict');
+  }
+
+  start(now: Instant): void {
+    const { self } = this.#env.members;
+    // This peer's own copy costs no round trip; peers that look unwell are asked last.
+    const rank = (peer: PeerId): number => (peer === self ? 0 : this.#supply.healthy(now, peer) ? 1 : 2);
+    this.#candidates = this.#supply.primaries.toSorted((a, b) => rank(a) - rank(b));
+    this.#cancelTimers.push(this.#env.timers.at(now.mono + this.#command.budgetMs, (then) => this.#giveUp(then)));
+    for (let i = 0; i < this.#command.r; i++) this.#askNext(now);
+    this.#hedge(now);
+    this.#decide(now);
+  }
+
+  /** Asks one more replica; false when there is none left. */
+  #askNext(now: Instant): boolean {
+    const target = this.#nextTarget(now);
+    if (target === undefined) return false;
+    const reading: Reading = { ...target, state: 'pending', record: undefined };
+    this.#readings.push(reading);
+    this.#tally = asked(this.#tally);
+    const { calls, members, emit } = this.#env;
+    emit({ type: 'hop', kind: 'fetch', to: reading.peer, position: this.#address.position, role: reading.role });
+    const { bucket, key, budgetMs } = this.#command;
+    const options = { timeoutMs: budgetMs, ring: members.placement.ring.digest };
+    calls.ask(now, reading.peer, { type: 'fetch', bucket, key }, options, (then, result) => this.#answered(then, reading, result));
+    return true;
+  }
+
+  #nextTarget(now: Instant): { peer: PeerId; role: Role } | undefined {
+    const { mode } = this.#command;
+    const next = this.#candidates[0];
+    if (next !== undefined && (mode === 'strict' || this.#supply.healthy(now, next))) {
+      this.#candidates.shift();
+      return { peer: next, role: 'primary' };
+    }
+    const fallback = mode === 'strict' ? undefined : this.#supply.nextFallback(now);
+    if (fallback !== undefined) return { peer: fallback, role: 'fallback' };
+    const unwell = this.#candidates.shift();
+    return unwell === undefined ? undefined : { peer: unwell, role: 'primary' };
+  }
+
+  #hedge(now: Instant): void {
+    const usual = this.#readings.map((reading) => this.#env.calls.roundTrip(reading.peer)).map((trip) => (trip === undefined ? 0 : trip.mean + 4 * trip.deviation));
+    const delay = Math.min(hedgeMaxMs, Math.max(hedgeMinMs, ...usual));
+    const cancel = this.#env.timers.at(now.mono + delay, (then) => {
+      if (this.#replied || this.#writingBack) return;
+      if (this.#askNext(then)) this.#hedge(then);
+    });
+    this.#cancelTimers.push(cancel);
+  }
+
+  #answered(now: Instant, reading: Reading, result: Answer | CallFailure): void {
+    if (typeof result === 'object' && result.type === 'fetched') {
+      reading.state = 'answered';
+      reading.record = result.record;
+      this.#merged = merge(this.#merged, result.record);
+      this.#tally = succeeded(this.#tally, reading.role);
+      if (this.#replied) return this.#repairAll(now);
+    } else {
+      reading.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
+      this.#tally = failed(this.#tally);
+      if (!this.#replied) this.#askNext(now);
+    }
+    this.#decide(now);
+  }
+
+  #decide(now: Instant): void {
+    if (this.#replied || this.#writingBack) return;
+    switch (verdict(this.#tally)) {
+      case 'pending':
+        return;
+      case 'won':
+        if (this.#merged.context.length > 0 || this.#tally.primaries >= this.#command.r) return this.#won(now);
+        // Only fallbacks' empty answers made it a quorum: ask on, and without a further primary it stays unknown.
+        if (!this.#askNext(now) && this.#tally.outstanding === 0) this.#giveUp(now);
+        return;
+      case 'lost':
+        if (!this.#askNext(now) && this.#tally.outstanding === 0) this.#giveUp(now);
+    }
+  }
+
+  #won(now: Instant): void {
+    const behind = this.#behind();
+    if (this.#command.mode !== 'strict' || behind.length === 0) return this.#finish(now);
+    this.#writingBack = true;
+    let left = behind.length;
+    for (const reading of behind) {
+      this.#send(now, reading, this.#command.budgetMs, (then, stored) => {
+        if (this.#replied) return;
+        if (!stored) return this.#giveUp(then);
+        reading.record = this.#merged;
+        if (--left === 0) this.#finish(then);
+      });
+    }
+  }
+
+  /** Primaries that answered with less than all answers together. */
+  #behind(): Reading[] {
+    const merged = this.#merged;
+    return this.#readings.filter(({ role, record }) => role === 'primary' && record !== undefined && compareSets(record, merged) !== 'equal');
+  }
+
+  #finish(now: Instant): void {
+    this.#end();
+    const receipts = this.#readings.map((reading) => this.#supply.receipt(reading, reading.state, false));
+    this.#reply(now, { record: this.#merged, receipts, sloppy: this.#tally.primaries < this.#command.r });
+    this.#repairAll(now);
+  }
+
+  #repairAll(now: Instant): void {
+    for (const reading of this.#behind()) {
+      reading.record = this.#merged;
+      this.#env.emit({ type: 'readRepair', peer: reading.peer, bucket: this.#command.bucket });
+      this.#send(now, reading, backgroundMs, () => {});
+    }
+  }
+
+  #send(now: Instant, reading: Reading, timeoutMs: number, done: (now: Instant, stored: boolean) => void): void {
+    const { bucket, key, n, resolver } = this.#command;
+    const call = { type: 'store', bucket, key, n, record: this.#merged, owner: undefined, ordered: resolver !== 'siblings' } as const;
+    const options = { timeoutMs, ring: this.#env.members.placement.ring.digest };
+    this.#env.calls.ask(now, reading.peer, call, options, (then, result) => done(then, typeof result === 'object' && result.type === 'stored'));
+  }
+
+  #giveUp(now: Instant): void {
+    if (this.#replied) return;
+    this.#end();
+    const heard = this.#readings.filter((reading) => reading.state === 'answered').length;
+    const needed = `${heard} of the ${this.#command.r} replicas that a read needs have answered`;
+    const error =
+      heard === 0
+        ? new MeshError('UNREACHABLE', `no replica of the key can be reached: ${needed}`)
+        : new MeshError('UNKNOWN', `whether the key has a value cannot be known now: ${needed}`);
+    this.#reply(now, error);
+  }
+
+  /** The caller is gone: whatever comes now changes nothing (QR9). */
+  abort(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#replied = true;
+    for (const cancel of this.#cancelTimers) cancel();
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The only hashes of the core: SHA-256 for everything that must be the same on every peer, CRC-32C for damage on disk. Both are synchronous.
+ */
+
+import { sha256 } from '@noble/hashes/sha2.js';
+
+import { fromByteString } from './bytes.ts';
+import type { Address, ByteString } from './ids.ts';
+
+export { sha256 };
+
+/** The first four bytes, big-endian. */
+export function leadingU32(digest: Uint8Array): number {
+  return (((digest[0] ?? 0) << 24) | ((digest[1] ?? 0) << 16) | ((digest[2] ?? 0) << 8) | (digest[3] ?? 0)) >>> 0;
+}
+
+/** The point of a key on the ring. A bucket name holds no NUL, so the two cannot run into each other. */
+export function addressOf(bucket: string, key: ByteString): Address {
+  return { bucket, key, position: leadingU32(sha256(fromByteString(`${bucket}\0${key}`))) };
+}
+
+const crcTable = new Uint32Array(256).map((_, index) => {
+  let crc = index;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  return crc >>> 0;
+});
+
+/** CRC-32C (Castagnoli, RFC 3720 appendix B.4). */
+export function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (let i = 0; i < bytes.length; i++) crc = (crcTable[(crc ^ (bytes[i] ?? 0)) & 0xff] ?? 0) ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
+}

@@ -1,0 +1,76 @@
+/**
+ * How a peer's data lies in its storage. Keys are byte strings whose first letter names the kind, so that each kind is one range, and records are ordered
+ * by position, hence by partition: a partition streams as one range.
+ *
+ *   r position(4) bucket NUL key   the record
+ *   k bucket NUL key               empty: the keys of a bucket in bytewise order, for listings
+ *   t partition(2) leaf(1)         the digest of a Merkle leaf
+ *   h owner NUL bucket NUL key     n of the bucket: the record here is kept for this owner too (a hint)
+ *   m name                         what the peer knows of itself and of the members
+ */
+
+import { textToBytes, u16Bytes, u32Bytes } from './bytes.ts';
+import { addressOf } from './hash.ts';
+import type { StorageRange } from './disk.ts';
+import type { Address, ByteString, PeerId } from './ids.ts';
+
+const bytes = (text: string): ByteString => text as ByteString;
+
+/** One name for (bucket, key), used as a map key. */
+export const recordName = (bucket: string, key: ByteString): string => `${bucket}\0${key}`;
+
+export const recordKey = (address: Address): ByteString => bytes(`r${u32Bytes(address.position)}${recordName(address.bucket, address.key)}`);
+
+export const indexKey = (address: Address): ByteString => bytes(`k${recordName(address.bucket, address.key)}`);
+
+export const leafKey = (partition: number, leaf: number): ByteString => bytes(`t${u16Bytes(partition)}${String.fromCharCode(leaf)}`);
+
+export const hintKey = (owner: PeerId, address: Address): ByteString => bytes(`h${textToBytes(owner)}\0${recordName(address.bucket, address.key)}`);
+
+export const metaKey = (name: string): ByteString => bytes(`m${name}`);
+
+export const memberKey = (peer: PeerId): ByteString => bytes(`mmember/${textToBytes(peer)}`);
+
+export const leafOfKey = (key: ByteString): number => key.charCodeAt(3);
+
+/** Undefined when the key is not one of `recordKey`. */
+export function addressOfRecordKey(key: ByteString): Address | undefined {
+  const split = key.indexOf('\0', 5);
+  return split < 0 ? undefined : addressOf(key.slice(5, split), key.slice(split + 1) as ByteString);
+}
+
+export function hintOfKey(key: ByteString): { owner: PeerId; address: Address } | undefined {
+  const ownerEnd = key.indexOf('\0');
+  const bucketEnd = key.indexOf('\0', ownerEnd + 1);
+  if (ownerEnd < 0 || bucketEnd < 0) return undefined;
+  const address = addressOf(key.slice(ownerEnd + 1, bucketEnd), key.slice(bucketEnd + 1) as ByteString);
+  return { owner: key.slice(1, ownerEnd) as PeerId, address };
+}
+
+/** The least byte string greater than all that begin with `prefix`. */
+export function prefixEnd(prefix: ByteString): ByteString {
+  const kept = prefix.replace(/\u00ff+$/, '');
+  return bytes(kept.slice(0, -1) + String.fromCharCode(kept.charCodeAt(kept.length - 1) + 1));
+}
+
+export const prefixRange = (prefix: string, limit: number): StorageRange => ({ from: bytes(prefix), to: prefixEnd(bytes(prefix)), limit });
+
+export const leavesRange = (partition: number): StorageRange => prefixRange(`t${u16Bytes(partition)}`, 256);
+
+/** All records of a partition from `after` (exclusive) on. */
+export function recordsRange(partition: number, partitions: number, limit: number, after?: ByteString): StorageRange {
+  const span = 2 ** 32 / partitions;
+  const end = (partition + 1) * span;
+  const to = end === 2 ** 32 ? bytes('s') : bytes(`r${u32Bytes(end)}`);
+  return { from: after === undefined ? bytes(`r${u32Bytes(partition * span)}`) : bytes(`${after}\0`), to, limit };
+}
+
+/** The index entries of a bucket's keys that begin with `prefix`, after the key `after`. */
+export function keysRange(bucket: string, prefix: ByteString, after: ByteString | undefined, limit: number): StorageRange {
+  const start = `k${bucket}\0`;
+  const to = prefixEnd(bytes(start + prefix));
+  const from = after !== undefined && after >= prefix ? bytes(`${start}${after}\0`) : bytes(start + prefix);
+  return { from, to: from > to ? from : to, limit, keysOnly: true };
+}
+
+export const keyOfIndex = (bucket: string, key: ByteString): ByteString => key.slice(bucket.length + 2) as ByteString;

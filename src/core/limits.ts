@@ -1,0 +1,28 @@
+/**
+ * Every bound of the store in one place (SE3, VR6). They are checked before memory is given to what they bound.
+ */
+
+export const limits = {
+  bucketMaxBytes: 64,
+  keyMaxBytes: 1024,
+  valueMaxBytes: 1024 * 1024,
+  contentTypeMaxBytes: 256,
+  /** One message between peers; a record of many large siblings is the largest of them. */
+  frameMaxBytes: 32 * 1024 * 1024,
+  /** What a client may send as a context, before it is parsed. */
+  contextMaxBytes: 16 * 1024,
+  contextMaxEntries: 128,
+  siblingsMax: 64,
+  counterMax: 2 ** 48,
+  actorMaxBytes: 64,
+  peerIdMaxBytes: 128,
+  labelMaxBytes: 128,
+  addressesMax: 32,
+  addressMaxBytes: 512,
+  membersMax: 65_536,
+  replicasMax: 16,
+  weightMax: 1024,
+  listMax: 1000,
+  pendingRequestsMax: 20_000,
+  timeoutMaxMs: 120_000,
+} as const;

@@ -1,0 +1,238 @@
+/**
+ * Membership: who is in the mesh and how this peer learns and tells it.
+ *
+ * News go out at once as gossip; whoever missed them learns them by push-pull, a periodic comparison of tables over direct streams, so that losing all
+ * gossip only delays (MB4; Demers et al., "Epidemic Algorithms", 1987). Requests carry the ring's digest, and a difference brings a comparison at once (MB5).
+ */
+
+import type { CallFailure, Calls } from './calls.ts';
+import { decodeSigned, encodeSigned, protocolVersion } from './codec.ts';
+import type { Disk } from './disk.ts';
+import { MeshError } from './errors.ts';
+import type { CoreEvent } from './events.ts';
+import type { DurabilityClass, Instant, PeerId } from './ids.ts';
+import { memberKey, prefixRange } from './layout.ts';
+import { limits } from './limits.ts';
+import { type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
+import type { Answer, MemberRecord, Notice, Rumors, Suspicion } from './messages.ts';
+import type { Placement } from './placement.ts';
+import { Prober, type ProbeTimes } from './prober.ts';
+import type { Random } from './random.ts';
+import type { MembersView } from './targets.ts';
+import type { Timers } from './timers.ts';
+
+/** What a peer says of itself. */
+export interface SelfDescription {
+  readonly host: string;
+  readonly zone: string;
+  readonly class: DurabilityClass;
+  readonly weight: number;
+  readonly gateway: string;
+}
+
+export interface MembershipOptions extends TableOptions {
+  readonly self: SelfDescription;
+  readonly times: ProbeTimes;
+  readonly calls: Calls;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly disk: Disk;
+  readonly emit: (event: CoreEvent) => void;
+  readonly gossip: (rumors: Rumors) => void;
+  readonly notify: (to: PeerId, notice: Notice) => void;
+  readonly connect: (peer: PeerId, addresses: readonly string[]) => void;
+}
+
+const syncIntervalMs = 1500;
+const gossipDelayMs = 20;
+/** A peer whose ring differs is not asked again and again while the answer is on its way. */
+const compareEveryMs = 200;
+
+export class Membership implements MembersView {
+  readonly self: PeerId;
+  readonly table: MemberTable;
+  readonly #options: MembershipOptions;
+  readonly #prober: Prober;
+  readonly #news = new Set<PeerId>();
+  readonly #comparedAt = new Map<PeerId, number>();
+  #record: MemberRecord;
+
+  constructor(options: MembershipOptions) {
+    this.#options = options;
+    this.self = options.identity.peerId;
+    this.table = new MemberTable(options);
+    const { calls, timers, random, times } = options;
+    const accuse = (now: Instant, suspicion: Suspicion): void => this.#hearSuspicion(now, suspicion);
+    this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
+    this.#record = { ...options.self, peer: this.self, incarnation: 1, sequence: 1, status: 'up', addresses: [], version: protocolVersion };
+  }
+
+  get placement(): Placement {
+    return this.table.placement;
+  }
+
+  get record(): MemberRecord {
+    return this.#record;
+  }
+
+  believedAlive(peer: PeerId): boolean {
+    const member = this.table.get(peer);
+    return member !== undefined && stateOf(member) === 'alive';
+  }
+
+  /** Reads the members that an earlier run knew, so that the ring is the one it left (MB2), and begins a new incarnation. */
+  start(addresses: readonly string[], done: (now: Instant, error: MeshError | undefined) => void): void {
+    this.#options.disk.range(prefixRange('mmember/', limits.membersMax), (now, entries) => {
+      if (entries instanceof MeshError) return done(now, entries);
+      for (const [, bytes] of entries) {
+        const signed = decodeSigned(bytes);
+        if (signed.record.peer === this.self) this.#record = { ...this.#record, incarnation: signed.record.incarnation + 1 };
+        else if (this.table.accept(signed)) this.#options.connect(signed.record.peer, signed.record.addresses);
+      }
+      this.#announce(now, { addresses });
+      this.#prober.start(now);
+      this.#scheduleSync(now);
+      done(now, undefined);
+    });
+  }
+
+  /** Changes this peer's own record and tells the others. */
+  #announce(now: Instant, change: Partial<MemberRecord>): void {
+    this.#record = { ...this.#record, ...change, sequence: this.#record.sequence + 1 };
+    this.#accept(now, this.#record.peer, () => this.table.accept(this.table.sign(this.#record)));
+  }
+
+  announceAddresses(now: Instant, addresses: readonly string[]): void {
+    if (addresses.join() !== this.#record.addresses.join()) this.#announce(now, { addresses });
+  }
+
+  /** This peer stops for now: the others need not find out by waiting (MB3). Told directly, for gossip may be too slow. */
+  announcePause(now: Instant): void {
+    this.#announce(now, { status: 'paused' });
+    for (const peer of this.#options.calls.links()) this.#tell(peer, [this.self]);
+  }
+
+  /** Runs a change of the table and does what it asks for: persist, connect, spread, report. */
+  #accept(now: Instant, peer: PeerId, change: () => boolean): boolean {
+    const before = this.table.get(peer);
+    const ringBefore = this.placement.ring.digest;
+    if (!change()) return false;
+    const member = this.table.get(peer);
+    if (member === undefined) return false;
+    this.#spread(now, peer);
+    if (before?.signed !== member.signed) this.#learned(member);
+    const state = stateOf(member);
+    if (before === undefined || stateOf(before) !== state) {
+      this.#options.emit({ type: 'member', peer, state, incarnation: member.signed.record.incarnation });
+    }
+    const { ring } = this.placement;
+    if (ring.digest !== ringBefore) this.#options.emit({ type: 'ring', digest: ring.digest, members: ring.members.length });
+    return true;
+  }
+
+  #learned({ signed }: Member): void {
+    const { disk, emit, connect } = this.#options;
+    disk.write([{ key: memberKey(signed.record.peer), value: encodeSigned(signed) }], (_, error) => {
+      if (error instanceof MeshError) emit({ type: 'storageError', code: error.code, message: error.message });
+    });
+    if (signed.record.peer !== this.self && signed.record.status !== 'left') connect(signed.record.peer, signed.record.addresses);
+  }
+
+  hear(now: Instant, rumors: Rumors): void {
+    for (const signed of rumors.members) {
+      if (signed.record.peer === this.self) this.#refute(now, signed.record.incarnation, signed.record.sequence);
+      else this.#accept(now, signed.record.peer, () => this.table.accept(signed));
+    }
+    for (const suspicion of rumors.suspicions) this.#hearSuspicion(now, suspicion);
+  }
+
+  #hearSuspicion(now: Instant, suspicion: Suspicion): void {
+    if (suspicion.peer === this.self) {
+      this.#refute(now, suspicion.incarnation, Number.MAX_SAFE_INTEGER);
+      return;
+    }
+    if (!this.#accept(now, suspicion.peer, () => this.table.suspect(suspicion))) return;
+    if (!suspicion.dead) this.#prober.countDown(now, suspicion);
+    // The accused hears it at first hand, to refute it soon.
+    this.#tell(suspicion.peer, [suspicion.peer]);
+  }
+
+  /** Others know a newer record of this peer than it does itself, or suspect it: it speaks up with a higher incarnation. */
+  #refute(now: Instant, incarnation: number, sequence: number): void {
+    const own = this.#record;
+    if (incarnation < own.incarnation || (incarnation === own.incarnation && sequence <= own.sequence)) return;
+    this.#announce(now, { incarnation: incarnation + 1 });
+  }
+
+  #spread(now: Instant, peer: PeerId): void {
+    if (this.#news.size === 0) {
+      this.#options.timers.at(now.mono + gossipDelayMs, () => {
+        const rumors = this.#rumorsOf([...this.#news]);
+        this.#news.clear();
+        this.#options.gossip(rumors);
+      });
+    }
+    this.#news.add(peer);
+  }
+
+  #rumorsOf(peers: readonly PeerId[]): Rumors {
+    const known = peers.map((peer) => this.table.get(peer)).filter((member) => member !== undefined);
+    const suspicions = known
+      .filter((member) => member.health !== 'alive')
+      .map(({ signed, health }) => ({ peer: signed.record.peer, incarnation: signed.record.incarnation, dead: health === 'dead' }));
+    return { members: known.map((member) => member.signed), suspicions };
+  }
+
+  #tell(to: PeerId, about: readonly PeerId[], wanted: readonly PeerId[] = []): void {
+    if (this.#options.calls.linked(to) && to !== this.self) this.#options.notify(to, { type: 'rumors', rumors: this.#rumorsOf(about), wanted });
+  }
+
+  #scheduleSync(now: Instant): void {
+    const { timers, random, calls } = this.#options;
+    timers.at(now.mono + syncIntervalMs / 2 + random.below(syncIntervalMs), (then) => {
+      const links = [...calls.links()];
+      const peer = links[random.below(Math.max(1, links.length))];
+      if (peer !== undefined) this.compareWith(then, peer);
+      this.#scheduleSync(then);
+    });
+  }
+
+  compareWith(now: Instant, peer: PeerId): void {
+    if (now.mono - (this.#comparedAt.get(peer) ?? -Infinity) < compareEveryMs) return;
+    this.#comparedAt.set(peer, now.mono);
+    const { calls } = this.#options;
+    calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs: 2000, ring: '' }, (_, result) => this.#compared(peer, result));
+  }
+
+  #compared(peer: PeerId, result: Answer | CallFailure): void {
+    if (typeof result === 'string' || result.type !== 'synced' || result.summary === undefined) return;
+    const { ours, theirs } = this.table.difference(result.summary);
+    if (ours.length > 0 || theirs.length > 0) this.#tell(peer, ours, theirs);
+  }
+
+  /** Answers a push-pull: nothing when both know the same, else what is known here. */
+  compared(view: string): Answer {
+    return { type: 'synced', summary: view === this.table.view ? undefined : this.table.summary() };
+  }
+
+  noticed(now: Instant, from: PeerId, notice: Notice): void {
+    this.hear(now, notice.rumors);
+    if (notice.wanted.length > 0) this.#tell(from, notice.wanted);
+  }
+
+  linkUp(now: Instant, peer: PeerId): void {
+    this.#comparedAt.delete(peer);
+    this.compareWith(now, peer);
+  }
+
+  /** A broken link is reason enough to look at once. */
+  linkDown(now: Instant, peer: PeerId): void {
+    if (this.believedAlive(peer)) this.#prober.probe(now, peer);
+  }
+
+  /** Serves another peer's indirect probe. */
+  probeFor(now: Instant, target: PeerId, done: (now: Instant, alive: boolean) => void): void {
+    const { calls, times } = this.#options;
+    calls.ask(now, target, { type: 'probe' }, { timeoutMs: times.probeTimeoutMs, ring: '' }, (then, result) => done(then, typeof result === 'object'));
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The Merkle tree of one partition (Merkle 1987; for replicas: Dynamo, section 4.7): 256 leaves under 16 inner nodes under a root.
+ *
+ * A leaf is the exclusive or of the digests of its records, so that one changed record changes it without reading its neighbours: take the old digest
+ * out, put the new one in (AE1). A record's digest covers its key and its sorted clock, not the values: equal clocks hold equal values. Leaves are
+ * kept in storage beside the records and change in the same batch.
+ */
+
+import { fromByteString, toByteString, Writer } from './bytes.ts';
+import { sha256 } from './hash.ts';
+import type { Address, ByteString } from './ids.ts';
+import type { RecordSet } from './record.ts';
+import { writeDot, writeVector } from './record.ts';
+
+export const leafCount = 256;
+export const innerCount = 16;
+const leavesPerInner = leafCount / innerCount;
+const digestBytes = 16;
+const algorithmVersion = 1;
+
+const emptyDigest = '\0'.repeat(digestBytes) as ByteString;
+
+/** 16 bytes that name a record's versions; all zero for a record that does not exist. */
+export function recordDigest(address: Address, set: RecordSet): ByteString {
+  if (set.context.length === 0) return emptyDigest;
+  const writer = new Writer().u8(algorithmVersion).text(address.bucket).byteString(address.key);
+  writeVector(writer, set.context);
+  for (const version of set.siblings) writeDot(writer, version.dot);
+  return toByteString(sha256(writer.finish()).subarray(0, digestBytes));
+}
+
+/** Which leaf of its partition a position falls into: the eight bits after those that name the partition. */
+export function leafOf(position: number, partitions: number): number {
+  const span = 2 ** 32 / partitions;
+  return Math.floor(((position % span) * leafCount) / span);
+}
+
+export class MerkleTree {
+  readonly #leaves: ByteString[] = Array.from({ length: leafCount }, () => emptyDigest);
+  #inner: ByteString[] | undefined;
+  #root: ByteString | undefined;
+
+  leaf(index: number): ByteString {
+    return this.#leaves[index] ?? emptyDigest;
+  }
+
+  setLeaf(index: number, digest: ByteString): void {
+    this.#leaves[index] = digest;
+    this.#inner = undefined;
+    this.#root = undefined;
+  }
+
+  /** Replaces one record's digest in a leaf and returns the leaf's new digest, to be stored. */
+  replace(index: number, before: ByteString, after: ByteString): ByteString {
+    const changed = xor(xor(this.leaf(index), before), after);
+    this.setLeaf(index, changed);
+    return changed;
+  }
+
+  /** The digests of the 16 inner nodes. */
+  inner(): readonly ByteString[] {
+    this.#inner ??= Array.from({ length: innerCount }, (_, node) => digestOf(this.leavesUnder(node)));
+    return this.#inner;
+  }
+
+  leavesUnder(node: number): readonly ByteString[] {
+    return this.#leaves.slice(node * leavesPerInner, (node + 1) * leavesPerInner);
+  }
+
+  get root(): ByteString {
+    this.#root ??= digestOf(this.inner());
+    return this.#root;
+  }
+}
+
+/** A node over empty children is empty itself, so that an empty tree looks the same at any height. */
+function digestOf(children: readonly ByteString[]): ByteString {
+  if (children.every((child) => child === emptyDigest)) return emptyDigest;
+  return toByteString(sha256(fromByteString(children.join(''))).subarray(0, digestBytes));
+}
+
+function xor(a: ByteString, b: ByteString): ByteString {
+  let out = '';
+  for (let i = 0; i < digestBytes; i++) out += String.fromCharCode(a.charCodeAt(i) ^ b.charCodeAt(i));
+  return out as ByteString;
+}

@@ -1,0 +1,132 @@
+/**
+ * What peers say to each other. A `call` carries an id and expects one `answer` with the same id; a `notice` expects nothing. The codec turns messages
+ * into frames; everything that arrives was checked there.
+ */
+
+import type { ErrorCode } from './errors.ts';
+import type { ByteString, Dot, DurabilityClass, PeerId } from './ids.ts';
+import type { RecordSet, StoredResolver } from './record.ts';
+import type { VersionVector } from './versions.ts';
+
+export type WriteMode = 'strict' | 'sloppy' | 'any';
+
+/** A put as the client meant it, on its way to the replica that will mint its dot. */
+export interface PutCommand {
+  readonly bucket: string;
+  readonly key: ByteString;
+  readonly context: VersionVector;
+  readonly tombstone: boolean;
+  readonly bytes: Uint8Array;
+  readonly contentType: string | undefined;
+  readonly priority: number;
+  /** 16 random bytes: what makes a repeated delivery the same put (VR5). */
+  readonly operation: ByteString;
+  readonly n: number;
+  readonly w: number;
+  readonly mode: WriteMode;
+  readonly resolver: StoredResolver;
+  /** How much longer the client waits. */
+  readonly budgetMs: number;
+}
+
+export type ReplicaState = 'stored' | 'answered' | 'pending' | 'unreachable' | 'timeout' | 'refused';
+
+/** What became of one replica in a request (QR4). */
+export interface Receipt {
+  readonly peer: PeerId;
+  readonly host: string;
+  readonly class: DurabilityClass;
+  readonly role: 'primary' | 'fallback';
+  readonly state: ReplicaState;
+  readonly durable: boolean;
+}
+
+export interface PutOutcome {
+  readonly outcome: 'ok' | 'partial' | 'unknown';
+  readonly context: VersionVector;
+  readonly dot: Dot | undefined;
+  readonly receipts: readonly Receipt[];
+  readonly sloppy: boolean;
+}
+
+/** One key of a listing: enough to merge the answers of several replicas, without the values. */
+export interface Listed {
+  readonly key: ByteString;
+  readonly record: RecordSet;
+}
+
+export type Call =
+  | { readonly type: 'put'; readonly command: PutCommand }
+  /** `n`: of the bucket. `owner`: keep it for that primary, which cannot be reached (a hint). `ordered`: the bucket orders values by time, so drift is refused (VR7). */
+  | { readonly type: 'store'; readonly bucket: string; readonly key: ByteString; readonly n: number; readonly record: RecordSet; readonly owner: PeerId | undefined; readonly ordered: boolean }
+  | { readonly type: 'fetch'; readonly bucket: string; readonly key: ByteString }
+  | { readonly type: 'list'; readonly bucket: string; readonly prefix: ByteString; readonly after: ByteString | undefined; readonly limit: number }
+  | { readonly type: 'probe' }
+  /** Please probe this peer for me (SWIM's indirect probe). */
+  | { readonly type: 'probeFor'; readonly target: PeerId }
+  /** Push-pull of the member table: `view` is the sender's digest of it. */
+  | { readonly type: 'sync'; readonly view: string };
+
+export type Answer =
+  | { readonly type: 'putDone'; readonly result: PutOutcome }
+  | { readonly type: 'stored'; readonly durable: boolean }
+  | { readonly type: 'fetched'; readonly record: RecordSet }
+  | { readonly type: 'listed'; readonly entries: readonly Listed[]; readonly more: boolean }
+  | { readonly type: 'probed'; readonly alive: boolean }
+  /** The receiver's table, without the signed records; absent when the digests were equal. */
+  | { readonly type: 'synced'; readonly summary: readonly MemberSummary[] | undefined }
+  | { readonly type: 'refused'; readonly code: ErrorCode; readonly message: string };
+
+export type Notice =
+  /** Signed records and suspicions that the receiver may not know; `wanted` names records that the sender asks for in turn. */
+  { readonly type: 'rumors'; readonly rumors: Rumors; readonly wanted: readonly PeerId[] };
+
+export type Message =
+  | { readonly kind: 'call'; readonly id: number; readonly ring: string; readonly body: Call }
+  | { readonly kind: 'answer'; readonly id: number; readonly body: Answer }
+  | { readonly kind: 'notice'; readonly body: Notice };
+
+/** A peer's own word about itself, signed by it (MB1). */
+export interface MemberRecord {
+  readonly peer: PeerId;
+  /** Rises at each start of the peer and with each refutation of a suspicion. */
+  readonly incarnation: number;
+  /** Rises with each change within an incarnation. */
+  readonly sequence: number;
+  /** `paused`: it announced that it stops for now; it stays on the ring. `left`: it gave up its place. */
+  readonly status: 'up' | 'paused' | 'left';
+  readonly host: string;
+  readonly zone: string;
+  readonly class: DurabilityClass;
+  readonly weight: number;
+  readonly addresses: readonly string[];
+  readonly gateway: string;
+  /** The newest message version it understands (MB6). */
+  readonly version: number;
+}
+
+export interface SignedMember {
+  readonly record: MemberRecord;
+  /** The canonical bytes that were signed. */
+  readonly bytes: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** Someone's failed probes of a peer in one of its incarnations. Only a higher incarnation of the subject takes it back. */
+export interface Suspicion {
+  readonly peer: PeerId;
+  readonly incarnation: number;
+  readonly dead: boolean;
+}
+
+export interface Rumors {
+  readonly members: readonly SignedMember[];
+  readonly suspicions: readonly Suspicion[];
+}
+
+export interface MemberSummary {
+  readonly peer: PeerId;
+  readonly incarnation: number;
+  readonly sequence: number;
+  readonly health: 'alive' | 'suspect' | 'dead';
+}

@@ -1,0 +1,265 @@
+/**
+ * One peer: the machines of a ringmesh peer behind one door.
+ *
+ * Everything that happens to a peer comes in through a method with the instant at which it happens; everything that it wants done comes out of `drain`, in
+ * order. The peer never waits, calls nobody, and draws time and chance only from what it is given: the same inputs give the same outputs, in Node, in a
+ * tab and in the simulator.
+ */
+
+import { textToBytes, toByteString, hex } from './bytes.ts';
+import { Calls } from './calls.ts';
+import { Coordinator, type Request, type Reply } from './coordinator.ts';
+import { Disk, type DiskAnswer, type DiskRequest } from './disk.ts';
+import type { Environment } from './environment.ts';
+import { MeshError } from './errors.ts';
+import type { CoreEvent } from './events.ts';
+import { Hints } from './hints.ts';
+import type { Identity } from './identity.ts';
+import type { Instant, PeerId } from './ids.ts';
+import { metaKey } from './layout.ts';
+import { Membership, type SelfDescription } from './membership.ts';
+import type { Answer, Call, Message, Rumors } from './messages.ts';
+import type { ProbeTimes } from './prober.ts';
+import type { Random } from './random.ts';
+import { Replica, storeChange } from './replica.ts';
+import { PutsServed } from './puts-served.ts';
+import { Timers } from './timers.ts';
+
+export interface PeerOptions {
+  readonly cluster: string;
+  readonly partitions: number;
+  /** Primaries of class `server` that each key has, where the members allow it (RG5). */
+  readonly durableMin: number;
+  readonly identity: Identity;
+  readonly self: SelfDescription;
+  readonly times: ProbeTimes;
+  readonly random: Random;
+  /** What the storage says of itself. */
+  readonly durable: boolean;
+}
+
+export type Output =
+  | { readonly type: 'send'; readonly to: PeerId; readonly message: Message }
+  | { readonly type: 'gossip'; readonly rumors: Rumors }
+  | { readonly type: 'disk'; readonly request: DiskRequest }
+  | { readonly type: 'connect'; readonly peer: PeerId; readonly addresses: readonly string[] }
+  | { readonly type: 'reply'; readonly id: number; readonly reply: Reply }
+  /** Storage has been read: requests are served from now on. Or it could not be: the peer is of no use. */
+  | { readonly type: 'started'; readonly error: MeshError | undefined }
+  | { readonly type: 'event'; readonly event: CoreEvent };
+
+const hintRoundMs = 2000;
+
+export class Peer {
+  readonly calls: Calls;
+  readonly membership: Membership;
+  readonly replica: Replica;
+  readonly hints: Hints;
+  readonly coordinator: Coordinator;
+  readonly #options: PeerOptions;
+  readonly #timers = new Timers();
+  readonly #disk: Disk;
+  readonly #env: Environment;
+  readonly #puts: PutsServed;
+  #outbox: Output[] = [];
+  #started = false;
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    const { identity, random } = options;
+    const timers = this.#timers;
+    const emit = (event: CoreEvent): void => void this.#outbox.push({ type: 'event', event });
+    this.#disk = new Disk((request) => void this.#outbox.push({ type: 'disk', request }));
+    this.calls = new Calls({
+      self: identity.peerId,
+      timers,
+      send: (to, message) => this.#send(to, message),
+      serveSelf: (now, body, answer) => this.#serve(now, body, answer),
+    });
+    this.replica = new Replica({ disk: this.#disk, durable: options.durable, partitions: options.partitions, emit });
+    this.membership = new Membership({
+      ...options,
+      timers,
+      calls: this.calls,
+      disk: this.#disk,
+      emit,
+      gossip: (rumors) => void this.#outbox.push({ type: 'gossip', rumors }),
+      notify: (to, body) => this.#send(to, { kind: 'notice', body }),
+      connect: (peer, addresses) => void this.#outbox.push({ type: 'connect', peer, addresses }),
+    });
+    const hinted = (owner: string): void => this.hints.added(owner as PeerId);
+    this.#env = { calls: this.calls, timers, replica: this.replica, members: this.membership, random, emit, hinted };
+    this.#puts = new PutsServed(this.#env);
+    this.hints = new Hints(this.#env, this.#disk);
+    this.coordinator = new Coordinator(this.#env, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
+  }
+
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /** Takes what there is to do. The caller carries it out in order and reports what came of it. */
+  drain(): Output[] {
+    const outputs = this.#outbox;
+    this.#outbox = [];
+    return outputs;
+  }
+
+  /** When `tick` is wanted at the latest, in monotonic milliseconds. */
+  get wakeAt(): number | undefined {
+    return this.#timers.next();
+  }
+
+  /** Reads what the storage knows. Ends in the output `started`. */
+  start(now: Instant, addresses: readonly string[]): void {
+    const { cluster, partitions, random } = this.#options;
+    const clusterName = textToBytes(`${cluster}/${partitions}`);
+    this.#disk.read([metaKey('cluster'), metaKey('store')], (_now, rows) => {
+      if (rows instanceof MeshError) return this.#startDone(rows);
+      const [clusterRow, storeRow] = rows.map((row) => (row === undefined ? undefined : toByteString(row)));
+      if (clusterRow !== undefined && clusterRow !== clusterName) {
+        const message = `the data folder belongs to cluster ${clusterRow}, not ${clusterName} (name/partitions): use another folder or that cluster`;
+        return this.#startDone(new MeshError('OPTION_INVALID', message));
+      }
+      const [storeId = '', epoch = '0'] = storeRow?.split('.') ?? [hex(random.bytes(16))];
+      this.replica.start(storeId, Number(epoch));
+      const change = { key: metaKey('cluster'), value: Uint8Array.from(clusterName, (letter) => letter.charCodeAt(0)) };
+      this.#disk.write([change, storeChange(storeId, Number(epoch))], (_, written) => {
+        if (written instanceof MeshError) return this.#startDone(written);
+        this.#startMachines(addresses);
+      });
+    });
+    this.#turn(now);
+  }
+
+  #startMachines(addresses: readonly string[]): void {
+    this.hints.start((_, hintsError) => {
+      if (hintsError !== undefined) return this.#startDone(hintsError);
+      this.membership.start(addresses, (now, error) => {
+        this.#startDone(error);
+        if (error === undefined) this.#deliverHints(now);
+      });
+    });
+  }
+
+  #startDone(error: MeshError | undefined): void {
+    this.#started = error === undefined;
+    this.#outbox.push({ type: 'started', error });
+  }
+
+  #deliverHints(now: Instant): void {
+    this.hints.deliver();
+    this.#timers.at(now.mono + hintRoundMs, (then) => this.#deliverHints(then));
+  }
+
+  request(now: Instant, id: number, request: Request): void {
+    this.coordinator.request(now, id, request);
+    this.#turn(now);
+  }
+
+  abort(now: Instant, id: number): void {
+    this.coordinator.abort(now, id);
+    this.#turn(now);
+  }
+
+  receive(now: Instant, from: PeerId, message: Message): void {
+    if (!this.#started) return;
+    if (message.kind === 'answer') this.calls.answered(now, from, message.id, message.body);
+    else if (message.kind === 'notice') this.membership.noticed(now, from, message.body);
+    else {
+      if (message.ring !== '' && message.ring !== this.membership.placement.ring.digest) this.membership.compareWith(now, from);
+      const { id } = message;
+      this.#serve(now, message.body, (_, body) => this.#send(from, { kind: 'answer', id, body }));
+    }
+    this.#turn(now);
+  }
+
+  gossiped(now: Instant, rumors: Rumors): void {
+    if (this.#started) this.membership.hear(now, rumors);
+    this.#turn(now);
+  }
+
+  linkUp(now: Instant, peer: PeerId): void {
+    this.calls.up(peer);
+    this.#outbox.push({ type: 'event', event: { type: 'link', peer, up: true } });
+    if (this.#started) this.membership.linkUp(now, peer);
+    this.#turn(now);
+  }
+
+  linkDown(now: Instant, peer: PeerId): void {
+    this.calls.down(now, peer);
+    this.#outbox.push({ type: 'event', event: { type: 'link', peer, up: false } });
+    if (this.#started) this.membership.linkDown(now, peer);
+    this.#turn(now);
+  }
+
+  /** The network could not take this message of an earlier `send`. */
+  unsent(now: Instant, message: Message): void {
+    this.calls.unsent(now, message);
+    this.#turn(now);
+  }
+
+  stored(now: Instant, answer: DiskAnswer): void {
+    if (answer.type === 'failed') {
+      const { code, message } = answer.error;
+      this.#outbox.push({ type: 'event', event: { type: 'storageError', code, message } });
+    }
+    this.#disk.settle(now, answer);
+    this.#turn(now);
+  }
+
+  tick(now: Instant): void {
+    this.#turn(now);
+  }
+
+  announceAddresses(now: Instant, addresses: readonly string[]): void {
+    if (this.#started) this.membership.announceAddresses(now, addresses);
+    this.#turn(now);
+  }
+
+  announcePause(now: Instant): void {
+    if (this.#started) this.membership.announcePause(now);
+    this.#turn(now);
+  }
+
+  #turn(now: Instant): void {
+    this.#timers.fire(now);
+  }
+
+  #send(to: PeerId, message: Message): void {
+    this.#outbox.push({ type: 'send', to, message });
+  }
+
+  #serve(now: Instant, call: Call, answer: (now: Instant, answer: Answer) => void): void {
+    const refuse = (then: Instant, { code, message }: MeshError): void => answer(then, { type: 'refused', code, message });
+    switch (call.type) {
+      case 'put':
+        return this.#puts.serve(now, call.command, (then, result) => {
+          if (result instanceof MeshError) refuse(then, result);
+          else answer(then, { type: 'putDone', result });
+        });
+      case 'store':
+        return this.replica.store(now, call, (then, error) => {
+          if (error instanceof MeshError) return refuse(then, error);
+          if (call.owner !== undefined) this.hints.added(call.owner);
+          answer(then, { type: 'stored', durable: this.replica.durable });
+        });
+      case 'fetch':
+        return this.replica.fetch(call, (then, record) => {
+          if (record instanceof MeshError) refuse(then, record);
+          else answer(then, { type: 'fetched', record });
+        });
+      case 'list':
+        return this.replica.list(call, (then, page) => {
+          if (page instanceof MeshError) refuse(then, page);
+          else answer(then, { type: 'listed', ...page });
+        });
+      case 'probe':
+        return answer(now, { type: 'probed', alive: true });
+      case 'probeFor':
+        return this.membership.probeFor(now, call.target, (then, alive) => answer(then, { type: 'probed', alive }));
+      case 'sync':
+        return answer(now, this.membership.compared(call.view));
+    }
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Failure detection: SWIM (Das, Gupta, Motivala, 2002). Each interval one member is probed, directly, then through others; one that answers neither way is
+ * suspected, and declared dead when it has not refuted the suspicion in time.
+ *
+ * A peer whose own timers stalled (a paused process, a throttled tab) accuses no one for that time: it was itself that was absent (MB3).
+ */
+
+import type { Calls } from './calls.ts';
+import type { Instant, PeerId } from './ids.ts';
+import type { Suspicion } from './messages.ts';
+import type { MemberTable } from './member-table.ts';
+import { stateOf } from './member-table.ts';
+import type { Random } from './random.ts';
+import type { Timers } from './timers.ts';
+
+export interface ProbeTimes {
+  readonly probeIntervalMs: number;
+  readonly probeTimeoutMs: number;
+  /** From the suspicion to the declaration of death. */
+  readonly suspicionMs: number;
+}
+
+export const defaultProbeTimes: ProbeTimes = { probeIntervalMs: 700, probeTimeoutMs: 400, suspicionMs: 2000 };
+
+const helpers = 3;
+const startGraceMs = 3000;
+
+export class Prober {
+  readonly #self: PeerId;
+  readonly #table: MemberTable;
+  readonly #calls: Calls;
+  readonly #timers: Timers;
+  readonly #random: Random;
+  readonly #times: ProbeTimes;
+  /** Reports a suspicion to the membership, which spreads it. */
+  readonly #accuse: (now: Instant, suspicion: Suspicion) => void;
+  #round: PeerId[] = [];
+  /** Probes that began before this instant accuse nobody. */
+  #trustFrom = 0;
+
+  constructor(options: {
+    self: PeerId;
+    table: MemberTable;
+    calls: Calls;
+    timers: Timers;
+    random: Random;
+    times: ProbeTimes;
+    accuse: (now: Instant, suspicion: Suspicion) => void;
+  }) {
+    this.#self = options.self;
+    this.#table = options.table;
+    this.#calls = options.calls;
+    this.#timers = options.timers;
+    this.#random = options.random;
+    this.#times = options.times;
+    this.#accuse = options.accuse;
+  }
+
+  start(now: Instant): void {
+    const { probeIntervalMs } = this.#times;
+    // The first links are still being made: their absence says nothing yet.
+    this.#trustFrom = now.mono + startGraceMs;
+    // Peers that start together do not probe together.
+    this.#timers.at(now.mono + this.#random.below(probeIntervalMs) + 1, (then) => this.#tick(then, then.mono));
+  }
+
+  #tick(now: Instant, due: number): void {
+    const { probeIntervalMs } = this.#times;
+    if (now.mono - due > probeIntervalMs) this.#trustFrom = now.mono;
+    const target = this.#nextTarget();
+    if (target !== undefined) this.probe(now, target);
+    const next = now.mono + probeIntervalMs;
+    this.#timers.at(next, (then) => this.#tick(then, next));
+  }
+
+  /** Every member once in a random order, then again in another one: the time to the first probe is bounded (SWIM, section 4.3). */
+  #nextTarget(): PeerId | undefined {
+    for (let fresh = 0; fresh < 2; fresh++) {
+      for (let peer = this.#round.pop(); peer !== undefined; peer = this.#round.pop()) {
+        const member = this.#table.get(peer);
+        if (member !== undefined && (stateOf(member) === 'alive' || stateOf(member) === 'suspect')) return peer;
+      }
+      this.#round = this.#shuffled([...this.#table.all()].map((member) => member.signed.record.peer).filter((peer) => peer !== this.#self));
+    }
+    return undefined;
+  }
+
+  #shuffled(peers: PeerId[]): PeerId[] {
+    const shuffled: PeerId[] = [];
+    for (const peer of peers) shuffled.splice(this.#random.below(shuffled.length + 1), 0, peer);
+    return shuffled;
+  }
+
+  /** Asks the target, then others to ask it; accuses it when neither brings an answer. */
+  probe(now: Instant, target: PeerId): void {
+    const began = now.mono;
+    const options = { timeoutMs: this.#times.probeTimeoutMs, ring: '' };
+    this.#calls.ask(now, target, { type: 'probe' }, options, (then, result) => {
+      if (typeof result === 'string') this.#probeThroughOthers(then, target, began);
+    });
+  }
+
+  #probeThroughOthers(now: Instant, target: PeerId, began: number): void {
+    const others = this.#shuffled([...this.#calls.links()].filter((peer) => peer !== target)).slice(0, helpers);
+    let silent = others.length;
+    if (silent === 0) return this.#suspect(now, target, began);
+    const options = { timeoutMs: 2 * this.#times.probeTimeoutMs, ring: '' };
+    for (const other of others) {
+      this.#calls.ask(now, other, { type: 'probeFor', target }, options, (then, result) => {
+        const alive = typeof result === 'object' && result.type === 'probed' && result.alive;
+        if (!alive && --silent === 0) this.#suspect(then, target, began);
+      });
+    }
+  }
+
+  #suspect(now: Instant, target: PeerId, began: number): void {
+    const lateBy = now.mono - began - 3 * this.#times.probeTimeoutMs;
+    if (lateBy > this.#times.probeIntervalMs) this.#trustFrom = now.mono;
+    const member = this.#table.get(target);
+    if (began < this.#trustFrom || member === undefined || stateOf(member) !== 'alive') return;
+    this.#accuse(now, { peer: target, incarnation: member.signed.record.incarnation, dead: false });
+  }
+
+  /** Someone suspects a peer: unless it refutes in time, it is dead. */
+  countDown(now: Instant, suspicion: Suspicion): void {
+    // Larger clusters need more rounds until the suspect hears of it (Lifeguard, section 4).
+    const patience = this.#times.suspicionMs * Math.max(1, Math.log10(this.#table.size));
+    const due = now.mono + patience;
+    this.#timers.at(due, (then) => {
+      if (then.mono - due > this.#times.probeIntervalMs) return this.countDown(then, suspicion);
+      const member = this.#table.get(suspicion.peer);
+      const still = member?.health === 'suspect' && member.signed.record.incarnation <= suspicion.incarnation;
+      if (still) this.#accuse(then, { ...suspicion, dead: true });
+    });
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * A put at the peer that the client talks to: hand it to a replica that mints its dot (VR2), this peer itself when it is one.
+ *
+ * Another replica is tried only while the put surely left no trace. Once it may have been taken and no answer came, the outcome is `unknown`:
+ * a second replica would mint a second dot, and the put would become a sibling of itself (VR5).
+ */
+
+import type { CallFailure } from './calls.ts';
+import type { Environment } from './environment.ts';
+import { MeshError } from './errors.ts';
+import { addressOf } from './hash.ts';
+import type { Address, Instant, PeerId } from './ids.ts';
+import type { Answer, PutCommand, PutOutcome } from './messages.ts';
+import { PutRun } from './put-run.ts';
+import { Supply } from './targets.ts';
+
+type Reply = (now: Instant, result: PutOutcome | MeshError, forwarded: boolean) => void;
+
+/** How long to wait for some replica to become reachable, and how often to look. */
+const patienceMs = 1000;
+const lookAgainMs = 50;
+/** The replica answers within the budget; this much later it is no longer waited for. */
+const graceMs = 250;
+
+export class PutForward {
+  readonly #env: Environment;
+  readonly #command: PutCommand;
+  readonly #address: Address;
+  readonly #reply: Reply;
+  readonly #deadline: number;
+  readonly #patientUntil: number;
+  #tried = new Set<PeerId>();
+
+  constructor(env: Environment, now: Instant, command: PutCommand, reply: Reply) {
+    this.#env = env;
+    this.#command = command;
+    this.#address = addressOf(command.bucket, command.key);
+    this.#reply = reply;
+    this.#deadline = now.mono + command.budgetMs;
+    this.#patientUntil = now.mono + Math.min(command.budgetMs, patienceMs);
+  }
+
+  start(now: Instant): void {
+    const supply = new Supply(this.#address, this.#command.n, this.#env.members, this.#env.calls);
+    const replica = this.#choose(now, supply);
+    if (replica === undefined) return this.#waitForOne(now);
+    this.#tried.add(replica);
+    if (replica === this.#env.members.self) {
+      const run = new PutRun(this.#env, this.#command, (then, result) => this.#reply(then, result, false));
+      return run.start(now);
+    }
+    const budgetMs = Math.max(1, this.#deadline - now.mono);
+    const { calls, members, emit } = this.#env;
+    emit({ type: 'hop', kind: 'put', to: replica, position: this.#address.position, role: supply.primaries.includes(replica) ? 'primary' : 'fallback' });
+    const options = { timeoutMs: budgetMs + graceMs, ring: members.placement.ring.digest };
+    calls.ask(now, replica, { type: 'put', command: { ...this.#command, budgetMs } }, options, (then, result) => {
+      this.#answered(then, supply, replica, result);
+    });
+  }
+
+  /** This peer if it is a primary, else the first healthy primary, else, unless strict, the first healthy fallback. */
+  #choose(now: Instant, supply: Supply): PeerId | undefined {
+    const { self } = this.#env.members;
+    const free = (peer: PeerId): boolean => !this.#tried.has(peer) && supply.healthy(now, peer);
+    if (supply.primaries.includes(self) && free(self)) return self;
+    const primary = supply.primaries.find(free);
+    if (primary !== undefined || this.#command.mode === 'strict') return primary;
+    for (let peer = supply.nextFallback(now); peer !== undefined; peer = supply.nextFallback(now)) if (free(peer)) return peer;
+    // A peer without a place on the ring takes it only when its caller is content with any copy (QR8).
+    return this.#command.mode === 'any' && free(self) ? self : undefined;
+  }
+
+  #waitForOne(now: Instant): void {
+    if (now.mono >= this.#patientUntil) {
+      const message = 'no replica of the key can be reached: nothing was written';
+      return this.#reply(now, new MeshError('UNREACHABLE', message), false);
+    }
+    this.#tried = new Set();
+    this.#env.timers.at(now.mono + lookAgainMs, (then) => this.start(then));
+  }
+
+  #answered(now: Instant, supply: Supply, replica: PeerId, result: Answer | CallFailure): void {
+    if (result === 'unsent') return this.start(now);
+    if (typeof result === 'object' && result.type === 'putDone') return this.#reply(now, result.result, true);
+    if (typeof result === 'object' && result.type === 'refused') {
+      if (result.code === 'NOT_OWNER') return this.start(now);
+      return this.#reply(now, new MeshError(result.code, result.message), true);
+    }
+    const state = result === 'timeout' ? 'timeout' : 'unreachable';
+    const role = supply.primaries.includes(replica) ? 'primary' : 'fallback';
+    const receipts = [supply.receipt({ peer: replica, role }, state, false)];
+    this.#reply(now, { outcome: 'unknown', context: [], dot: undefined, receipts, sloppy: false }, true);
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * One put at the replica that mints its dot: write here, then send the new record to the other replicas, and answer when W hold it (Dynamo, section 4.5).
+ *
+ * What cannot be reached is replaced by the next healthy fallback, which keeps a hint (section 4.6); in strict mode it does so too, but does not count (QR2).
+ * The answer is a receipt, and the remaining writes go on after it (QR4). A missed quorum is `partial` and never undone (QR5).
+ */
+
+import type { CallFailure } from './calls.ts';
+import type { Environment } from './environment.ts';
+import { MeshError } from './errors.ts';
+import { addressOf } from './hash.ts';
+import type { Address, Instant, PeerId } from './ids.ts';
+import type { Answer, PutCommand, PutOutcome, Receipt } from './messages.ts';
+import { asked, failed, openTally, type Role, succeeded, type Tally, verdict } from './quorum.ts';
+import type { Minted } from './replica.ts';
+import { Supply } from './targets.ts';
+
+type Reply = (now: Instant, result: PutOutcome | MeshError) => void;
+
+/** How long a primary may stay silent before a fallback is asked as well. */
+const standInAfterMs = 500;
+/** How long a replica may take that the answer no longer waits for. */
+const backgroundMs = 10_000;
+
+interface Writing {
+  readonly peer: PeerId;
+  readonly role: Role;
+  /** The primary in whose place a fallback writes. */
+  readonly owner: PeerId | undefined;
+  state: Receipt['state'];
+  durable: boolean;
+  standInAsked: boolean;
+}
+
+export class PutRun {
+  readonly #env: Environment;
+  readonly #address: Address;
+  readonly #command: PutCommand;
+  readonly #supply: Supply;
+  readonly #writings: Writing[] = [];
+  readonly #reply: Reply;
+  #minted: Minted | undefined;
+  #tally: Tally;
+  #replied = false;
+  #cancelDeadline: () => void = () => {};
+
+  constructor(env: Environment, command: PutCommand, reply: Reply) {
+    this.#env = env;
+    this.#command = command;
+    this.#address = addressOf(command.bucket, command.key);
+    this.#supply = new Supply(this.#address, command.n, env.members, env.calls);
+    this.#reply = reply;
+    this.#tally = openTally(command.mode === 'any' ? 1 : command.w, command.mode === 'strict');
+  }
+
+  start(now: Instant): void {
+    const { self } = this.#env.members;
+    const { primaries } = this.#supply;
+    const isPrimary = primaries.includes(self);
+    if (!isPrimary && this.#command.mode === 'strict') {
+      return this.#reply(now, new MeshError('NOT_OWNER', 'this peer is not a primary of the key by its own ring'));
+    }
+    const owner = isPrimary ? undefined : (primaries.find((peer) => !this.#supply.healthy(now, peer)) ?? primaries[0]);
+    const own: Writing = { peer: self, role: isPrimary ? 'primary' : 'fallback', owner, state: 'pending', durable: false, standInAsked: false };
+    this.#writings.push(own);
+    this.#tally = asked(this.#tally);
+    this.#cancelDeadline = this.#env.timers.at(now.mono + this.#command.budgetMs, (then) => this.#answer(then));
+    this.#env.replica.mint(now, this.#command, owner, (then, minted) => {
+      if (minted instanceof MeshError) return this.#refuse(then, minted);
+      if (owner !== undefined) this.#env.hinted(owner);
+      this.#minted = minted;
+      this.#settle(then, own, true);
+      this.#replicate(then);
+    });
+  }
+
+  #refuse(now: Instant, error: MeshError): void {
+    this.#cancelDeadline();
+    if (!this.#replied) this.#reply(now, error);
+    this.#replied = true;
+  }
+
+  #replicate(now: Instant): void {
+    const standingIn = new Set(this.#writings.map((writing) => writing.owner));
+    for (const peer of this.#supply.primaries) {
+      if (peer === this.#env.members.self) continue;
+      const writing: Writing = { peer, role: 'primary', owner: undefined, state: 'pending', durable: false, standInAsked: standingIn.has(peer) };
+      this.#writings.push(writing);
+      this.#write(now, writing);
+      if (!this.#supply.healthy(now, peer)) this.#standIn(now, writing);
+    }
+    this.#env.timers.at(now.mono + standInAfterMs, (then) => {
+      for (const writing of [...this.#writings]) if (writing.state === 'pending') this.#standIn(then, writing);
+    });
+  }
+
+  #write(now: Instant, writing: Writing): void {
+    const { calls, members, emit } = this.#env;
+    const { bucket, key, n, resolver, budgetMs } = this.#command;
+    const record = this.#minted?.record;
+    if (record === undefined) return;
+    this.#tally = asked(this.#tally);
+    emit({ type: 'hop', kind: 'store', to: writing.peer, position: this.#address.position, role: writing.role });
+    const call = { type: 'store', bucket, key, n, record, owner: writing.owner, ordered: resolver !== 'siblings' } as const;
+    const options = { timeoutMs: Math.max(budgetMs, backgroundMs), ring: members.placement.ring.digest };
+    calls.ask(now, writing.peer, call, options, (then, result) => this.#answered(then, writing, result));
+  }
+
+  #answered(now: Instant, writing: Writing, result: Answer | CallFailure): void {
+    if (typeof result === 'object' && result.type === 'stored') {
+      writing.durable = result.durable;
+      return this.#settle(now, writing, true);
+    }
+    writing.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
+    this.#standIn(now, writing);
+    this.#settle(now, writing, false);
+  }
+
+  /** Asks the next fallback to keep the record for a primary that does not answer. */
+  #standIn(now: Instant, writing: Writing): void {
+    if (writing.standInAsked) return;
+    writing.standInAsked = true;
+    const peer = this.#supply.nextFallback(now);
+    if (peer === undefined || peer === this.#env.members.self) return;
+    const owner = writing.owner ?? writing.peer;
+    const standIn: Writing = { peer, role: 'fallback', owner, state: 'pending', durable: false, standInAsked: false };
+    this.#writings.push(standIn);
+    this.#write(now, standIn);
+  }
+
+  #settle(now: Instant, writing: Writing, stored: boolean): void {
+    if (stored) {
+      writing.state = 'stored';
+      if (writing.peer === this.#env.members.self) writing.durable = this.#env.replica.durable;
+    }
+    this.#tally = stored ? succeeded(this.#tally, writing.role) : failed(this.#tally);
+    // Before the record is sent out nothing but the own write is under way: too early to call the quorum lost.
+    const decided = verdict(this.#tally);
+    if (decided === 'won' || (decided === 'lost' && this.#writings.length > 1)) this.#answer(now);
+  }
+
+  #answer(now: Instant): void {
+    if (this.#replied) return;
+    this.#replied = true;
+    this.#cancelDeadline();
+    const receipts = this.#writings.map((writing) => this.#supply.receipt(writing, writing.state, writing.durable));
+    const won = verdict(this.#tally) === 'won';
+    const outcome = won ? 'ok' : this.#minted === undefined ? 'unknown' : 'partial';
+    const sloppy = won && this.#tally.primaries < this.#tally.need;
+    this.#reply(now, { outcome, context: this.#minted?.record.context ?? [], dot: this.#minted?.dot, receipts, sloppy });
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The quorum tally: how many answers are needed, who gave one, and what that decides (Dynamo, section 4.5; Gifford, "Weighted Voting for Replicated
+ * Data", 1979). It is a value: `succeeded`, `failed` and `asked` give the next one. Acting on the verdict is someone else's work.
+ */
+
+import { MeshError } from './errors.ts';
+import { limits } from './limits.ts';
+
+export type Role = 'primary' | 'fallback';
+
+export interface Tally {
+  readonly need: number;
+  /** Only primaries count (QR2). */
+  readonly strict: boolean;
+  readonly outstanding: number;
+  readonly primaries: number;
+  readonly fallbacks: number;
+}
+
+/** `lost`: the answers still out cannot make the quorum any more; asking further replicas may turn it back to `pending`. */
+export type Verdict = 'pending' | 'won' | 'lost';
+
+export const openTally = (need: number, strict: boolean): Tally => ({ need, strict, outstanding: 0, primaries: 0, fallbacks: 0 });
+
+export const asked = (tally: Tally): Tally => ({ ...tally, outstanding: tally.outstanding + 1 });
+
+export const failed = (tally: Tally): Tally => ({ ...tally, outstanding: tally.outstanding - 1 });
+
+export function succeeded(tally: Tally, role: Role): Tally {
+  const { primaries, fallbacks } = tally;
+  return {
+    ...failed(tally),
+    primaries: role === 'primary' ? primaries + 1 : primaries,
+    fallbacks: role === 'fallback' ? fallbacks + 1 : fallbacks,
+  };
+}
+
+export const counted = (tally: Tally): number => tally.primaries + (tally.strict ? 0 : tally.fallbacks);
+
+export function verdict(tally: Tally): Verdict {
+  if (counted(tally) >= tally.need) return 'won';
+  return counted(tally) + tally.outstanding < tally.need ? 'lost' : 'pending';
+}
+
+/** Every read quorum meets every write quorum (QR1). */
+export const overlaps = (n: number, r: number, w: number): boolean => r + w > n;
+
+export const majority = (n: number): number => Math.floor(n / 2) + 1;
+
+/** Refuses numbers that can never make a quorum, before anything is touched. */
+export function checkQuorum(n: number, r: number, w: number): void {
+  const whole = (name: string, value: number, max: number): void => {
+    if (!Number.isInteger(value) || value < 1 || value > max) {
+      throw new MeshError('QUORUM_INVALID', `${name} must be a whole number from 1 to ${max}, not ${value}`);
+    }
+  };
+  whole('n', n, limits.replicasMax);
+  whole('r', r, n);
+  whole('w', w, n);
+}

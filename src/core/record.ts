@@ -1,0 +1,139 @@
+/**
+ * A record: all versions of one key with their values, and its canonical bytes. The same bytes are stored and sent, so that a replica that learns a key
+ * writes what it received. A CRC-32C at the end tells damage from data (ST3).
+ */
+
+import { type Reader, Reader as BytesReader, type Writer, Writer as BytesWriter } from './bytes.ts';
+import { compareTimes, type Timestamp } from './clock.ts';
+import { MeshError } from './errors.ts';
+import { crc32c } from './hash.ts';
+import type { Actor, ByteString, Dot } from './ids.ts';
+import { limits } from './limits.ts';
+import { compareDots, emptySet, keepGreatest, type Version, type VersionSet, type VersionVector } from './versions.ts';
+
+/** What one put or delete wrote. */
+export interface Stored {
+  readonly tombstone: boolean;
+  readonly bytes: Uint8Array;
+  readonly contentType: string | undefined;
+  readonly time: Timestamp;
+  /** 16 random bytes of the put: the same for all its retries (VR5). */
+  readonly operation: ByteString;
+  readonly priority: number;
+}
+
+export type RecordSet = VersionSet<Stored>;
+export type RecordVersion = Version<Stored>;
+
+/** Resolvers that a replica can apply by itself; a custom function works on the answer of a get. */
+export type StoredResolver = 'siblings' | 'lww' | 'priority';
+
+export const emptyRecord: RecordSet = emptySet;
+const formatVersion = 1;
+
+/** Total orders, so that every replica keeps the same version; ties break by dot (VR7). */
+const orders = {
+  lww: (a: RecordVersion, b: RecordVersion): number => compareTimes(a.value.time, b.value.time) || compareDots(a.dot, b.dot),
+  priority: (a: RecordVersion, b: RecordVersion): number => a.value.priority - b.value.priority || orders.lww(a, b),
+};
+
+export function resolve(set: RecordSet, resolver: StoredResolver): RecordSet {
+  return resolver === 'siblings' ? set : keepGreatest(set, orders[resolver]);
+}
+
+export const liveSiblings = (set: RecordSet): RecordVersion[] => set.siblings.filter((version) => !version.value.tombstone);
+
+/** How large the values of a record are together, in bytes. */
+export const recordSize = (set: RecordSet): number => set.siblings.reduce((sum, version) => sum + version.value.bytes.length, 0);
+
+export function writeVector(writer: Writer, vector: VersionVector): void {
+  writer.uint(vector.length);
+  for (const { actor, counter } of vector) writer.text(actor).uint(counter);
+}
+
+/** Any number of entries that fits the frame: the limit of 128 is for new puts, and merging must never be refused. */
+export function readVector(reader: Reader): VersionVector {
+  const vector: Dot[] = [];
+  for (let left = reader.count(limits.membersMax); left > 0; left--) {
+    const dot = readDot(reader);
+    const last = vector.at(-1);
+    if (last !== undefined && !(last.actor < dot.actor)) throw BytesReader.invalid('vector is not sorted');
+    vector.push(dot);
+  }
+  return vector;
+}
+
+export function readDot(reader: Reader): Dot {
+  const actor = reader.text(limits.actorMaxBytes) as Actor;
+  const counter = reader.uint(limits.counterMax);
+  if (counter === 0) throw BytesReader.invalid('counter is zero');
+  return { actor, counter };
+}
+
+export function writeDot(writer: Writer, dot: Dot): void {
+  writer.text(dot.actor).uint(dot.counter);
+}
+
+/** A set never changes, so its bytes are made once, however many replicas and the disk they go to. */
+const encoded = new WeakMap<RecordSet, Uint8Array>();
+
+export function encodeRecord(set: RecordSet): Uint8Array {
+  const known = encoded.get(set);
+  if (known !== undefined) return known;
+  const writer = new BytesWriter(recordSize(set) + 256);
+  writer.u8(formatVersion);
+  writeVector(writer, set.context);
+  writer.uint(set.siblings.length);
+  for (const { dot, value } of set.siblings) {
+    writeDot(writer, dot);
+    writer.uint(value.tombstone ? 1 : 0).bytes(value.bytes);
+    writer.text(value.contentType ?? '').uint(value.time.ms).uint(value.time.tick);
+    writer.byteString(value.operation).uint(value.priority);
+  }
+  writer.u32(crc32c(writer.finish()));
+  const bytes = writer.finish();
+  encoded.set(set, bytes);
+  return bytes;
+}
+
+/** Throws `RECORD_CORRUPT` for bytes that `encodeRecord` does not make. Values are views into the given bytes. */
+export function decodeRecord(bytes: Uint8Array): RecordSet {
+  try {
+    const body = bytes.subarray(0, bytes.length - 4);
+    const reader = new BytesReader(body);
+    const checksum = new BytesReader(bytes.subarray(body.length)).u32();
+    if (checksum !== crc32c(body)) throw BytesReader.invalid('checksum does not match');
+    if (reader.u8() !== formatVersion) throw BytesReader.invalid('unknown record format');
+    const context = readVector(reader);
+    const siblings: RecordVersion[] = [];
+    for (let left = reader.count(limits.membersMax); left > 0; left--) siblings.push(readVersion(reader));
+    reader.end();
+    checkSiblings(context, siblings);
+    const set = { context, siblings };
+    encoded.set(set, bytes);
+    return set;
+  } catch (error) {
+    const reason = error instanceof MeshError ? error.message : String(error);
+    throw new MeshError('RECORD_CORRUPT', `a stored record is damaged: ${reason}`, { cause: error });
+  }
+}
+
+function readVersion(reader: Reader): RecordVersion {
+  const dot = readDot(reader);
+  const tombstone = reader.bool();
+  const bytes = reader.bytes(limits.frameMaxBytes);
+  const contentType = reader.text(limits.contentTypeMaxBytes);
+  const time = { ms: reader.uint(), tick: reader.uint() };
+  const operation = reader.byteString(16);
+  const value = { tombstone, bytes, contentType: contentType === '' ? undefined : contentType, time, operation, priority: reader.uint(255) };
+  return { dot, value };
+}
+
+function checkSiblings(context: VersionVector, siblings: readonly RecordVersion[]): void {
+  const counters = new Map(context.map((entry) => [entry.actor, entry.counter]));
+  siblings.forEach((version, index) => {
+    const before = siblings[index - 1];
+    if (before !== undefined && compareDots(before.dot, version.dot) >= 0) throw BytesReader.invalid('siblings are not sorted');
+    if ((counters.get(version.dot.actor) ?? 0) < version.dot.counter) throw BytesReader.invalid('a sibling is outside its context');
+  });
+}

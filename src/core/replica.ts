@@ -1,0 +1,180 @@
+/**
+ * The replica: what a peer does with records that others entrust to it.
+ *
+ * `mint` turns a put into a version: it reads its own record, gives the next dot of its own actor, and is durable before anyone hears of the dot (VR2), so that
+ * a crash cannot make it give the same dot twice. `store` merges what another replica minted. When an incoming clock shows more of this store's own
+ * counter than it holds, the store has forgotten something, and counts under a new epoch from then on (VR3; riak_kv issues 679 and 1643).
+ */
+
+import { compareTimes, HybridClock } from './clock.ts';
+import type { Disk, StorageChange } from './disk.ts';
+import { MeshError } from './errors.ts';
+import type { CoreEvent } from './events.ts';
+import { addressOf } from './hash.ts';
+import { actorOf, type Actor, type Address, type ByteString, type Dot, type Instant, type PeerId } from './ids.ts';
+import { hintKey, keyOfIndex, keysRange, metaKey } from './layout.ts';
+import { limits } from './limits.ts';
+import type { Call, Listed, PutCommand } from './messages.ts';
+import { Records } from './records.ts';
+import { recordSize, resolve, type RecordSet, type Stored } from './record.ts';
+import { textToBytes, fromByteString } from './bytes.ts';
+import { compareSets, counterOf, has, merge, update, type VersionVector } from './versions.ts';
+
+export interface Minted {
+  readonly record: RecordSet;
+  readonly dot: Dot;
+}
+
+type Done<T> = (now: Instant, result: T | MeshError) => void;
+
+const recordMaxBytes = limits.frameMaxBytes / 2;
+
+export class Replica {
+  readonly records: Records;
+  /** Whether its storage survives a crash, as the storage says of itself. */
+  readonly durable: boolean;
+  readonly #disk: Disk;
+  readonly #clock = new HybridClock();
+  readonly #emit: (event: CoreEvent) => void;
+  #storeId = '';
+  #epoch = 0;
+
+  constructor(options: { disk: Disk; durable: boolean; partitions: number; emit: (event: CoreEvent) => void }) {
+    this.#disk = options.disk;
+    this.durable = options.durable;
+    this.records = new Records(options.disk, options.partitions);
+    this.#emit = options.emit;
+  }
+
+  /** Who mints at this store now. */
+  get actor(): Actor {
+    return actorOf(this.#storeId, this.#epoch);
+  }
+
+  /** `storeId` and `epoch` as they lie in storage. */
+  start(storeId: string, epoch: number): void {
+    this.#storeId = storeId;
+    this.#epoch = epoch;
+  }
+
+  /** `owner`: the primary in whose place this fallback takes the put; it keeps a hint for it. */
+  mint(now: Instant, command: PutCommand, owner: PeerId | undefined, done: Done<Minted>): void {
+    const address = addressOf(command.bucket, command.key);
+    this.records.open(now, address, (then, local) => {
+      if (local instanceof MeshError) return done(then, local);
+      const repeated = local.siblings.find((version) => version.value.operation === command.operation);
+      if (repeated !== undefined) return this.#afterCommits(done, { record: local, dot: repeated.dot });
+      const epochChange = this.#noticeAmnesia(local.context, command.context, 'a client had seen a later version of this store');
+      const { set, dot } = update(local, command.context, this.actor, this.#value(then, command));
+      const record = resolve(set, command.resolver);
+      const refusal = refuse(record, dot);
+      if (refusal !== undefined) return done(then, refusal);
+      const hint = owner === undefined ? [] : [hintChange(owner, address, command.n)];
+      this.records.save(address, record, [...epochChange, ...hint], (later, result) => {
+        done(later, result instanceof MeshError ? result : { record, dot });
+      });
+    });
+  }
+
+  /** What is known in memory may still be on its way to the disk: an empty commit is done after those before it. */
+  #afterCommits<T>(done: Done<T>, value: T): void {
+    this.#disk.write([], (now, result) => done(now, result instanceof MeshError ? result : value));
+  }
+
+  #value(now: Instant, command: PutCommand): Stored {
+    const { tombstone, bytes, contentType, operation, priority } = command;
+    return { tombstone, bytes, contentType, operation, priority, time: this.#clock.next(now) };
+  }
+
+  /** Takes in what another replica sent. Done when it is durable here, or was already. */
+  store(now: Instant, call: Extract<Call, { type: 'store' }>, done: Done<undefined>): void {
+    const address = addressOf(call.bucket, call.key);
+    const drift = this.#observeTimes(now, call.record);
+    if (call.ordered && drift) {
+      return done(now, new MeshError('CLOCK_DRIFT', "a version's time is too far ahead of this peer's clock: set the clocks of the peers"));
+    }
+    this.records.open(now, address, (then, local) => {
+      if (local instanceof MeshError) return done(then, local);
+      const hint = call.owner === undefined ? [] : [hintChange(call.owner, address, call.n)];
+      const ordering = compareSets(call.record, local);
+      const known = ordering === 'equal' || ordering === 'before';
+      if (known && hint.length === 0) {
+        return this.#afterCommits(done, undefined);
+      }
+      const epochChange = this.#noticeAmnesia(local.context, call.record.context, 'another replica holds later versions of this store');
+      this.records.save(address, known ? local : merge(local, call.record), [...hint, ...epochChange], done);
+    });
+  }
+
+  /** Follows the newest time in the record; true when one is too far ahead to be followed. */
+  #observeTimes(now: Instant, record: RecordSet): boolean {
+    const times = record.siblings.map((version) => version.value.time).sort(compareTimes);
+    return times.some((time) => !this.#clock.observe(now, time));
+  }
+
+  #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string): StorageChange[] {
+    if (counterOf(incoming, this.actor) <= counterOf(local, this.actor)) return [];
+    this.#epoch++;
+    this.#emit({ type: 'amnesia', actor: this.actor, reason });
+    return [storeChange(this.#storeId, this.#epoch)];
+  }
+
+  fetch(call: Extract<Call, { type: 'fetch' }>, done: Done<RecordSet>): void {
+    this.records.read(addressOf(call.bucket, call.key), done);
+  }
+
+  /** One page of this replica's own keys in bytewise order, values left out. */
+  list(call: Extract<Call, { type: 'list' }>, done: Done<{ entries: Listed[]; more: boolean }>): void {
+    const limit = Math.min(call.limit, limits.listMax);
+    this.#disk.range(keysRange(call.bucket, call.prefix, call.after, limit + 1), (now, found) => {
+      if (found instanceof MeshError) return done(now, found);
+      const keys = found.slice(0, limit).map(([key]) => keyOfIndex(call.bucket, key));
+      const addresses = keys.map((key) => addressOf(call.bucket, key));
+      this.records.readMany(addresses, (later, records) => {
+        if (records instanceof MeshError) return done(later, records);
+        const entries = records.map((record, i) => ({ key: keys[i] as ByteString, record: withoutValues(record) }));
+        done(later, { entries, more: found.length > limit });
+      });
+    });
+  }
+
+  /**
+   * A hint has been delivered: its owner holds `delivered`. Removes the hint unless the record changed since; removes the copy too when this peer is
+   * not to hold it, unless this store minted a dot in it: a store must never forget a counter that it gave out (VR3). `done` says whether the hint is gone.
+   */
+  settleHint(now: Instant, owner: PeerId, address: Address, delivered: RecordSet, keepCopy: boolean, done: Done<boolean>): void {
+    this.records.open(now, address, (then, local) => {
+      if (local instanceof MeshError) return done(then, local);
+      if (compareSets(local, delivered) !== 'equal') return done(then, false);
+      const hint: StorageChange = { key: hintKey(owner, address), value: undefined };
+      const minted = local.context.some((dot) => dot.actor.startsWith(`${this.#storeId}.`));
+      const next = keepCopy || minted ? local : { context: [], siblings: [] };
+      this.records.save(address, next, [hint], (later, result) => done(later, result instanceof MeshError ? result : true));
+    });
+  }
+}
+
+export const storeChange = (storeId: string, epoch: number): StorageChange => ({
+  key: metaKey('store'),
+  value: fromByteString(textToBytes(`${storeId}.${epoch}`)),
+});
+
+const hintChange = (owner: PeerId, address: Address, n: number): StorageChange => ({ key: hintKey(owner, address), value: Uint8Array.of(n) });
+
+/** Limits are errors, and they come before anything changes (VR6). */
+function refuse(record: RecordSet, dot: Dot): MeshError | undefined {
+  if (record.siblings.length > limits.siblingsMax || (record.siblings.length > 1 && recordSize(record) > recordMaxBytes)) {
+    return new MeshError('TOO_MANY_SIBLINGS', 'the key has too many conflicting values: get it, and put one value with the context of that get');
+  }
+  if (record.context.length > limits.contextMaxEntries) {
+    return new MeshError('CONTEXT_TOO_LARGE', `the key's context would have more than ${limits.contextMaxEntries} entries`);
+  }
+  if (dot.counter > limits.counterMax) return new MeshError('COUNTER_EXHAUSTED', "the key's counter has reached its limit");
+  return has(record, dot) || record.siblings.length === 1 ? undefined : new MeshError('INTERNAL', 'bug: a put lost its own version');
+}
+
+const noBytes = new Uint8Array(0);
+
+function withoutValues(record: RecordSet): RecordSet {
+  return { context: record.context, siblings: record.siblings.map(({ dot, value }) => ({ dot, value: { ...value, bytes: noBytes } })) };
+}

@@ -1,0 +1,67 @@
+/**
+ * Whom a request may use: the primaries in the order in which they are best asked, then the fallbacks that stand in. A fallback takes the place of one
+ * primary that cannot be reached and keeps that primary's name, for the hint (Dynamo, section 4.6).
+ */
+
+import type { Calls } from './calls.ts';
+import type { Address, Instant, PeerId } from './ids.ts';
+import type { Receipt } from './messages.ts';
+import type { Placement } from './placement.ts';
+import type { Role } from './quorum.ts';
+
+/** What requests need to know of the members. */
+export interface MembersView {
+  readonly self: PeerId;
+  readonly placement: Placement;
+  /** Not suspected, and not known to have stopped. */
+  believedAlive(peer: PeerId): boolean;
+  /** Asks a peer whose ring differs for its member table. */
+  compareWith(now: Instant, peer: PeerId): void;
+}
+
+export interface Target {
+  readonly peer: PeerId;
+  readonly role: Role;
+}
+
+/** Can be asked now, with a good chance of an answer. */
+export function healthy(now: Instant, peer: PeerId, members: MembersView, calls: Calls): boolean {
+  if (peer === members.self) return true;
+  return calls.linked(peer) && members.believedAlive(peer) && !calls.slow(now, peer);
+}
+
+/** The primaries of an address, the healthy ones first, and the healthy fallbacks behind them, as a supply to draw from. */
+export class Supply {
+  readonly primaries: readonly PeerId[];
+  readonly #members: MembersView;
+  readonly #calls: Calls;
+  readonly #fallbacks: Generator<PeerId>;
+
+  constructor(address: Address, n: number, members: MembersView, calls: Calls) {
+    const { placement } = members;
+    const partition = placement.partition(address.position);
+    this.#members = members;
+    this.#calls = calls;
+    this.primaries = placement.primaries(partition, n);
+    this.#fallbacks = placement.fallbacks(partition, n);
+  }
+
+  healthy(now: Instant, peer: PeerId): boolean {
+    return healthy(now, peer, this.#members, this.#calls);
+  }
+
+  /** The next healthy peer that is no primary, each once. */
+  nextFallback(now: Instant): PeerId | undefined {
+    for (;;) {
+      const next = this.#fallbacks.next();
+      if (next.done === true) return undefined;
+      if (this.healthy(now, next.value)) return next.value;
+    }
+  }
+
+  receipt(target: Target, state: Receipt['state'], durable: boolean): Receipt {
+    const { peer, role } = target;
+    const member = this.#members.placement.member(peer);
+    return { peer, role, host: member?.host ?? '', class: member?.class ?? 'ephemeral', state, durable };
+  }
+}

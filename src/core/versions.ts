@@ -1,0 +1,119 @@
+/**
+ * Dotted version vector sets: the versions of one key (Preguiça, Baquero, Almeida, Fonte, Gonçalves, "Brief Announcement: Efficient Causality Tracking in
+ * Distributed Storage Systems with Dotted Version Vectors", PODC 2012; the set form follows Almeida et al., "Scalable and Accurate Causality Tracking for
+ * Eventually Consistent Stores", DAIS 2014).
+ *
+ * A set holds the siblings, each named by its dot, and a context: for each actor the highest counter that is known. A dot that the context covers and that
+ * is not among the siblings has been superseded. `merge` is the join of a semilattice: any order, any repetition, the same result (VR1).
+ * Contexts are never pruned (VR6).
+ */
+
+import type { Actor, Dot } from './ids.ts';
+
+/** Sorted by actor, each actor once, counters from 1. */
+export type VersionVector = readonly Dot[];
+
+export interface Version<V> {
+  readonly dot: Dot;
+  readonly value: V;
+}
+
+export interface VersionSet<V> {
+  /** Covers the dot of every sibling. */
+  readonly context: VersionVector;
+  /** Sorted by dot. */
+  readonly siblings: readonly Version<V>[];
+}
+
+export type Ordering = 'equal' | 'before' | 'after' | 'concurrent';
+
+export const emptyVector: VersionVector = [];
+export const emptySet: VersionSet<never> = { context: [], siblings: [] };
+
+export function compareDots(a: Dot, b: Dot): number {
+  if (a.actor !== b.actor) return a.actor < b.actor ? -1 : 1;
+  return a.counter - b.counter;
+}
+
+export const sameDot = (a: Dot, b: Dot): boolean => a.counter === b.counter && a.actor === b.actor;
+
+/** The highest counter of the actor that the vector knows; 0 when it knows none. */
+export function counterOf(vector: VersionVector, actor: Actor): number {
+  for (const entry of vector) if (entry.actor === actor) return entry.counter;
+  return 0;
+}
+
+export const covers = (vector: VersionVector, dot: Dot): boolean => counterOf(vector, dot.actor) >= dot.counter;
+
+/** Whether `a` knows all that `b` knows. */
+export const descends = (a: VersionVector, b: VersionVector): boolean => b.every((dot) => covers(a, dot));
+
+export function joinVectors(a: VersionVector, b: VersionVector): VersionVector {
+  if (a === b || b.length === 0) return a;
+  if (a.length === 0) return b;
+  const joined: Dot[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length || j < b.length) {
+    const left = a[i];
+    const right = b[j];
+    if (left === undefined || (right !== undefined && right.actor < left.actor)) {
+      if (right !== undefined) joined.push(right);
+      j++;
+    } else if (right === undefined || left.actor < right.actor) {
+      joined.push(left);
+      i++;
+    } else {
+      joined.push(left.counter >= right.counter ? left : right);
+      i++;
+      j++;
+    }
+  }
+  return joined;
+}
+
+/** What both sets know together: a version stays unless the other side has seen it and dropped it. */
+export function merge<V>(a: VersionSet<V>, b: VersionSet<V>): VersionSet<V> {
+  if (a === b) return a;
+  const kept = a.siblings.filter((version) => !covers(b.context, version.dot) || has(b, version.dot));
+  for (const version of b.siblings) if (!covers(a.context, version.dot)) kept.push(version);
+  return { context: joinVectors(a.context, b.context), siblings: kept.sort((x, y) => compareDots(x.dot, y.dot)) };
+}
+
+/**
+ * A new version of `local` by a writer that had seen `context`: it replaces exactly the siblings that the context covers. The caller makes sure that no
+ * dot of `actor` was ever given beyond what `local` knows (VR3).
+ */
+export function update<V>(local: VersionSet<V>, context: VersionVector, actor: Actor, value: V): { set: VersionSet<V>; dot: Dot } {
+  const known = joinVectors(local.context, context);
+  const dot: Dot = { actor, counter: counterOf(known, actor) + 1 };
+  const siblings = local.siblings.filter((version) => !covers(context, version.dot));
+  siblings.push({ dot, value });
+  siblings.sort((x, y) => compareDots(x.dot, y.dot));
+  return { set: { context: joinVectors(known, [dot]), siblings }, dot };
+}
+
+/** How `a` stands to `b`: `before` when merging would give `b`. */
+export function compareSets<V>(a: VersionSet<V>, b: VersionSet<V>): Ordering {
+  const knowsAll = descends(a.context, b.context) && !dropsWhatItSaw(b, a);
+  const knownByOther = descends(b.context, a.context) && !dropsWhatItSaw(a, b);
+  if (knowsAll && knownByOther) return 'equal';
+  if (knowsAll) return 'after';
+  return knownByOther ? 'before' : 'concurrent';
+}
+
+/** Whether `older` has seen and dropped a version that `newer` still holds: then `newer` does not know all that `older` knows. */
+function dropsWhatItSaw<V>(older: VersionSet<V>, newer: VersionSet<V>): boolean {
+  return newer.siblings.some((version) => covers(older.context, version.dot) && !has(older, version.dot));
+}
+
+/** Keeps one sibling, the greatest by `order`; the context goes on covering the others. Converges because `order` is total. */
+export function keepGreatest<V>(set: VersionSet<V>, order: (a: Version<V>, b: Version<V>) => number): VersionSet<V> {
+  if (set.siblings.length < 2) return set;
+  const winner = set.siblings.reduce((best, version) => (order(version, best) > 0 ? version : best));
+  return { context: set.context, siblings: [winner] };
+}
+
+export function has<V>(set: VersionSet<V>, dot: Dot): boolean {
+  return set.siblings.some((version) => sameDot(version.dot, dot));
+}

@@ -1,0 +1,168 @@
+/** The public handle of a running peer: buckets for data, views for whoever wants to look at the mesh. */
+
+import type { Bucket, BucketOptions, KeyInput, MemberState, MemberView, MeshEvent, MeshPeer, PartitionView, PeerStatus, Placement, RingView } from './api.ts';
+import { BucketHandle, toKey } from './bucket.ts';
+import { hex, fromByteString } from './core/bytes.ts';
+import { MeshError } from './core/errors.ts';
+import { addressOf } from './core/hash.ts';
+import { type Member, stateOf } from './core/member-table.ts';
+import { ownership, partitionOf, tokenOwner, tokenPosition } from './core/ring.ts';
+import type { Runtime } from './runtime.ts';
+import { version } from './version.ts';
+
+const defaultN = 3;
+const fallbacksShown = 5;
+/** For how long a storage error is held against a peer. */
+const unwellMs = 10_000;
+
+export interface MeshOptions {
+  readonly cluster: string;
+  readonly durableMin: number;
+  /** Whether there is anyone to wait for before this peer is ready. */
+  readonly hasBootstrap: boolean;
+  /** Bucket options that hold wherever the caller names none. */
+  readonly buckets: ReadonlyMap<string, BucketOptions>;
+}
+
+export class Mesh implements MeshPeer {
+  readonly #runtime: Runtime;
+  readonly #options: MeshOptions;
+  readonly #startedAt: number;
+  #shares: { readonly digest: string; readonly shares: ReadonlyMap<string, number> } | undefined;
+  #storageFailedAt = -Infinity;
+
+  constructor(runtime: Runtime, options: MeshOptions) {
+    this.#runtime = runtime;
+    this.#options = options;
+    this.#startedAt = runtime.now().mono;
+    runtime.onEvent((event) => {
+      if (event.type === 'storageError') this.#storageFailedAt = runtime.now().mono;
+    });
+  }
+
+  get id(): string {
+    return this.#runtime.peer.membership.self;
+  }
+
+  bucket(name: string, options: BucketOptions = {}): Bucket {
+    return new BucketHandle(this.#runtime, name, { ...this.#options.buckets.get(name), ...options });
+  }
+
+  members(): MemberView[] {
+    const { membership, calls } = this.#runtime.peer;
+    const shares = this.#ownership();
+    return [...membership.table.all()]
+      .map((member) => {
+        const { record } = member.signed;
+        return {
+          peer: record.peer,
+          state: stateOf(member),
+          self: record.peer === membership.self,
+          connected: calls.linked(record.peer),
+          host: record.host,
+          class: record.class,
+          weight: record.weight,
+          incarnation: record.incarnation,
+          addresses: record.addresses,
+          gateway: record.gateway === '' ? undefined : record.gateway,
+          share: shares.get(record.peer) ?? 0,
+          roundTripMs: calls.roundTrip(record.peer)?.mean,
+        };
+      })
+      .sort((a, b) => (a.peer < b.peer ? -1 : 1));
+  }
+
+  /** Counted once for each ring: 4096 placements are worth keeping. */
+  #ownership(): ReadonlyMap<string, number> {
+    const { ring } = this.#runtime.peer.membership.placement;
+    if (this.#shares?.digest !== ring.digest) {
+      const counted = ownership(ring, defaultN, this.#options.durableMin);
+      this.#shares = { digest: ring.digest, shares: new Map(ring.members.map((member, index) => [member.peer, counted[index] ?? 0])) };
+    }
+    return this.#shares.shares;
+  }
+
+  ring(): RingView {
+    const { ring } = this.#runtime.peer.membership.placement;
+    const shares = this.#ownership();
+    return {
+      digest: ring.digest,
+      partitions: ring.partitions,
+      members: ring.members.map((member) => ({ ...member, share: shares.get(member.peer) ?? 0 })),
+      tokens: Array.from(ring.tokens, (token) => [tokenPosition(token), tokenOwner(token)] as const),
+    };
+  }
+
+  placement(bucket: string, key: KeyInput): Placement {
+    const { n } = this.bucket(bucket).options;
+    const { placement } = this.#runtime.peer.membership;
+    const { position } = addressOf(bucket, toKey(key));
+    const partition = partitionOf(placement.ring, position);
+    return { position, partition, ...placement.placed(partition, n), fallbacks: this.#fallbacks(partition, n) };
+  }
+
+  #fallbacks(partition: number, n: number): string[] {
+    return [...placementHead(this.#runtime.peer.membership.placement.fallbacks(partition, n), fallbacksShown)];
+  }
+
+  async partition(id: number): Promise<PartitionView> {
+    const { placement } = this.#runtime.peer.membership;
+    const { partitions } = placement.ring;
+    if (!Number.isInteger(id) || id < 0 || id >= partitions) {
+      throw new MeshError('OPTION_INVALID', `a partition is a whole number from 0 to ${partitions - 1}, not ${id}`);
+    }
+    const reply = await this.#runtime.request({ type: 'partition', partition: id });
+    if (reply.type !== 'partition') throw new MeshError('INTERNAL', `bug: a reply of type ${reply.type}`);
+    const { root, keys } = reply;
+    return { id, primaries: placement.primaries(id, defaultN), fallbacks: this.#fallbacks(id, defaultN), root: hex(fromByteString(root)), keys };
+  }
+
+  status(): PeerStatus {
+    const { peer } = this.#runtime;
+    const now = this.#runtime.now().mono;
+    const members: Record<MemberState, number> = { alive: 0, suspect: 0, dead: 0, left: 0, removed: 0 };
+    for (const member of peer.membership.table.all()) members[stateOf(member)]++;
+    return {
+      peer: this.id,
+      cluster: this.#options.cluster,
+      version,
+      ready: this.#isReady(),
+      ringDigest: peer.membership.placement.ring.digest,
+      actor: peer.replica.actor,
+      members,
+      addresses: peer.membership.record.addresses.map((address) => `${address}/p2p/${this.id}`),
+      storage: { durable: peer.replica.durable, healthy: now - this.#storageFailedAt > unwellMs },
+      hints: peer.hints.owners,
+      pendingRequests: peer.coordinator.pending,
+      uptimeMs: now - this.#startedAt,
+    };
+  }
+
+  #isReady(): boolean {
+    const { membership, calls } = this.#runtime.peer;
+    const others = [...membership.table.all()].filter((member) => member.signed.record.peer !== membership.self);
+    if (others.length === 0) return !this.#options.hasBootstrap;
+    const waited = (member: Member): boolean => stateOf(member) === 'alive' && !calls.linked(member.signed.record.peer);
+    return !others.some(waited);
+  }
+
+  ready(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
+    return this.#runtime.until(() => this.#isReady(), options);
+  }
+
+  onEvent(listener: (event: MeshEvent) => void): () => void {
+    return this.#runtime.onEvent(listener);
+  }
+
+  close(): Promise<void> {
+    return this.#runtime.close();
+  }
+}
+
+function* placementHead<T>(items: Iterable<T>, most: number): Generator<T> {
+  let taken = 0;
+  for (const item of items) {
+    if (taken++ === most) return;
+    yield item;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What a peer needs from the world: storage, a network, clocks, randomness and an identity. Adapters implement these few methods; the failure
+ * contract stands in the comments, and the contract suites under test/contract hold every adapter to it.
+ */
+
+import type { StorageChange, StorageEntry, StorageRange } from './core/disk.ts';
+import type { ByteString, PeerId } from './core/ids.ts';
+
+export type { StorageChange, StorageEntry, StorageRange } from './core/disk.ts';
+export type { Identity } from './core/identity.ts';
+export type { Random } from './core/random.ts';
+
+/**
+ * An ordered map of byte strings to bytes with atomic batches.
+ *
+ * Reads see every commit whose promise has resolved, and may see those under way. A failed read or commit rejects with a MeshError
+ * (`STORAGE_FAILED`, `STORAGE_FULL`, `RECORD_CORRUPT`); it never answers "not there" instead (VR4). After `close` everything rejects with `CLOSED`.
+ * Returned bytes are the caller's to keep; bytes handed in must not be changed afterwards.
+ */
+export interface Storage {
+  /** Whether a resolved commit survives a kill and a power cut (fsync, a strict transaction). */
+  readonly durable: boolean;
+  /** The values in the order of the keys; `undefined` where there is none. */
+  getMany(keys: readonly ByteString[]): Promise<(Uint8Array | undefined)[]>;
+  range(range: StorageRange): Promise<StorageEntry[]>;
+  /** All or nothing; commits take effect in the order of the calls. Resolves when durable, an empty batch when all before it are. Calls made together share one synced batch. */
+  commit(changes: readonly StorageChange[]): Promise<void>;
+  /** Finishes what is under way, then releases the store. May be called twice. */
+  close(): Promise<void>;
+}
+
+export interface NetworkHandlers {
+  /** A frame from an authenticated peer. Must not throw. */
+  message(from: PeerId, frame: Uint8Array): void;
+  /** A gossiped frame; `from` is who signed it, not who passed it on. */
+  gossip(from: PeerId, frame: Uint8Array): void;
+  /** Frames can be sent to this peer from now on. */
+  up(peer: PeerId): void;
+  /** The way to this peer is gone: frames sent and not answered may or may not have arrived. */
+  down(peer: PeerId): void;
+}
+
+/**
+ * Frames between peers that authenticated each other, over one long-lived stream for each pair and direction.
+ *
+ * Between an `up` and the next `down`, frames arrive at most once, whole, and in the order they were sent. A frame may be lost only together with a `down`.
+ */
+export interface Network {
+  readonly self: PeerId;
+  /** Where this peer can be dialled, as multiaddr texts without the peer id. Filled once started. */
+  addresses(): string[];
+  start(handlers: NetworkHandlers): Promise<void>;
+  /** False when the frame was surely not sent: no way to the peer now, or its send queue is full. The adapter then dials by itself. */
+  send(to: PeerId, frame: Uint8Array): boolean;
+  /** To all members, quickly and without promise. */
+  publish(frame: Uint8Array): void;
+  /** Where a peer may be reached; the adapter keeps a connection to it until `forget`. */
+  connect(peer: PeerId, addresses: readonly string[]): void;
+  forget(peer: PeerId): void;
+  close(): Promise<void>;
+}
+
+/** `mono` never goes back and starts anywhere; `wall` is Unix time. Both in milliseconds. */
+export interface Clock {
+  mono(): number;
+  wall(): number;
+  /** Calls back once after `delayMs`; the returned function cancels. */
+  after(delayMs: number, callback: () => void): () => void;
+}

@@ -1,0 +1,240 @@
+/**
+ * Drives one Peer over real ports: the only bridge between the synchronous core and promises. It hands in what happens, carries out what the peer wants,
+ * and sleeps until the peer's next timer. It decides nothing.
+ */
+
+import { decodeMessage, decodeRumors, encodeMessage, encodeRumors } from './core/codec.ts';
+import type { Request, Reply } from './core/coordinator.ts';
+import type { DiskAnswer, DiskRequest } from './core/disk.ts';
+import { MeshError } from './core/errors.ts';
+import type { CoreEvent, MeshEvent } from './core/events.ts';
+import type { Instant, PeerId } from './core/ids.ts';
+import { type Output, Peer, type PeerOptions } from './core/peer.ts';
+import type { Clock, Network, Storage } from './ports.ts';
+
+export interface RuntimeOptions {
+  readonly peer: Omit<PeerOptions, 'durable'>;
+  readonly network: Network;
+  readonly storage: Storage;
+  readonly clock: Clock;
+}
+
+const addressCheckMs = 10_000;
+const quietMs = 50;
+/** How long a stop waits for its own announcement to leave. */
+const farewellMs = 100;
+
+export class Runtime {
+  readonly peer: Peer;
+  readonly #network: Network;
+  readonly #storage: Storage;
+  readonly #clock: Clock;
+  readonly #listeners = new Set<(event: MeshEvent) => void>();
+  readonly #replies = new Map<number, (reply: Reply) => void>();
+  #nextRequest = 1;
+  #pumping = false;
+  #closed = false;
+  #armedFor = Infinity;
+  #cancelWake: () => void = () => {};
+  #cancelAddressCheck: () => void = () => {};
+  #started: (error: MeshError | undefined) => void = () => {};
+
+  constructor(options: RuntimeOptions) {
+    this.#network = options.network;
+    this.#storage = options.storage;
+    this.#clock = options.clock;
+    this.peer = new Peer({ ...options.peer, durable: options.storage.durable });
+  }
+
+  now(): Instant {
+    return { mono: this.#clock.mono(), wall: this.#clock.wall() };
+  }
+
+  /** Resolves when the peer serves requests. Rejects when the network cannot listen or the storage cannot be read. */
+  async start(): Promise<void> {
+    const started = new Promise<void>((resolve, reject) => {
+      this.#started = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    await this.#network.start({
+      message: (from, frame) => this.#received(from, frame),
+      gossip: (from, frame) => this.#gossiped(from, frame),
+      up: (peer) => this.#turn((now) => this.peer.linkUp(now, peer)),
+      down: (peer) => this.#turn((now) => this.peer.linkDown(now, peer)),
+    });
+    this.#turn((now) => this.peer.start(now, this.#network.addresses()));
+    await started.catch(async (error: unknown) => {
+      await this.#network.close();
+      throw error;
+    });
+    this.#watchAddresses();
+  }
+
+  /** Addresses can change while a peer runs: another network, a relay. */
+  #watchAddresses(): void {
+    this.#cancelAddressCheck = this.#clock.after(addressCheckMs, () => {
+      this.#turn((now) => this.peer.announceAddresses(now, this.#network.addresses()));
+      this.#watchAddresses();
+    });
+  }
+
+  onEvent(listener: (event: MeshEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Ends with a reply of the request's type, or rejects with a MeshError. */
+  request(request: Request, signal?: AbortSignal): Promise<Exclude<Reply, { type: 'failed' }>> {
+    if (this.#closed) return Promise.reject(new MeshError('CLOSED', 'the peer is closed'));
+    if (signal?.aborted === true) return Promise.reject(new MeshError('ABORTED', 'the request was aborted before it began'));
+    return new Promise((resolve, reject) => {
+      const id = this.#nextRequest++;
+      const abort = (): void => this.#turn((now) => this.peer.abort(now, id));
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#replies.set(id, (reply) => {
+        signal?.removeEventListener('abort', abort);
+        if (reply.type === 'failed') reject(reply.error);
+        else resolve(reply);
+      });
+      this.#turn((now) => this.peer.request(now, id, request));
+    });
+  }
+
+  /** Resolves when the condition holds, which is looked at after every event. */
+  async until(condition: () => boolean, options: { timeoutMs?: number; signal?: AbortSignal }): Promise<void> {
+    const { timeoutMs = 30_000, signal } = options;
+    const deadline = this.#clock.mono() + timeoutMs;
+    while (!condition()) {
+      if (this.#closed) throw new MeshError('CLOSED', 'the peer was closed');
+      if (signal?.aborted === true) throw new MeshError('ABORTED', 'the wait was aborted');
+      if (this.#clock.mono() > deadline) throw new MeshError('TIMEOUT', `not ready after ${timeoutMs} ms: are the bootstrap addresses right, and their peers running?`);
+      await this.#nextEvent();
+    }
+  }
+
+  /** The next event, or a short while without one. */
+  #nextEvent(): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = this.onEvent(() => done());
+      const cancel = this.#clock.after(quietMs, () => done());
+      const done = (): void => {
+        stop();
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Says goodbye, then closes network and storage. Requests under way end with `CLOSED`. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#turn((now) => this.peer.announcePause(now));
+    await new Promise<void>((resolve) => void this.#clock.after(farewellMs, resolve));
+    this.#closed = true;
+    this.#cancelWake();
+    this.#cancelAddressCheck();
+    const error = new MeshError('CLOSED', 'the peer was closed');
+    for (const reply of this.#replies.values()) reply({ type: 'failed', error });
+    this.#replies.clear();
+    await this.#network.close();
+    await this.#storage.close();
+  }
+
+  #received(from: PeerId, frame: Uint8Array): void {
+    this.#turn((now) => {
+      const message = this.#decoded(from, () => decodeMessage(frame));
+      if (message !== undefined) this.peer.receive(now, from, message);
+    });
+  }
+
+  #gossiped(from: PeerId, frame: Uint8Array): void {
+    this.#turn((now) => {
+      const rumors = this.#decoded(from, () => decodeRumors(frame));
+      if (rumors !== undefined) this.peer.gossiped(now, rumors);
+    });
+  }
+
+  #decoded<T>(from: PeerId, decode: () => T): T | undefined {
+    try {
+      return decode();
+    } catch (error) {
+      if (!(error instanceof MeshError)) throw error;
+      this.#emit({ type: 'badFrame', peer: from, reason: error.message });
+      return undefined;
+    }
+  }
+
+  #turn(input: (now: Instant) => void): void {
+    if (this.#closed) return;
+    input(this.now());
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    for (let outputs = this.peer.drain(); outputs.length > 0; outputs = this.peer.drain()) {
+      for (const output of outputs) this.#carryOut(output);
+    }
+    this.#pumping = false;
+    this.#arm();
+  }
+
+  #arm(): void {
+    const { wakeAt = Infinity } = this.peer;
+    if (wakeAt >= this.#armedFor) return;
+    this.#cancelWake();
+    this.#armedFor = wakeAt;
+    this.#cancelWake = this.#clock.after(Math.max(0, wakeAt - this.#clock.mono()), () => {
+      this.#armedFor = Infinity;
+      this.#turn((now) => this.peer.tick(now));
+    });
+  }
+
+  #carryOut(output: Output): void {
+    switch (output.type) {
+      case 'send':
+        if (!this.#network.send(output.to, encodeMessage(output.message))) this.peer.unsent(this.now(), output.message);
+        return;
+      case 'gossip':
+        return this.#network.publish(encodeRumors(output.rumors));
+      case 'disk':
+        return this.#ask(output.request);
+      case 'connect':
+        return this.#network.connect(output.peer, output.addresses);
+      case 'reply':
+        this.#replies.get(output.id)?.(output.reply);
+        this.#replies.delete(output.id);
+        return;
+      case 'started':
+        return this.#started(output.error);
+      case 'event':
+        return this.#emit(output.event);
+    }
+  }
+
+  #ask(request: DiskRequest): void {
+    const answered = (answer: DiskAnswer): void => this.#turn((now) => this.peer.stored(now, answer));
+    const failed = (cause: unknown): void => {
+      const error = cause instanceof MeshError ? cause : new MeshError('STORAGE_FAILED', String(cause), { cause });
+      answered({ type: 'failed', id: request.id, error });
+    };
+    const { id } = request;
+    switch (request.type) {
+      case 'read':
+        this.#storage.getMany(request.keys).then((values) => answered({ type: 'read', id, values }), failed);
+        return;
+      case 'range':
+        this.#storage.range(request.range).then((entries) => answered({ type: 'range', id, entries }), failed);
+        return;
+      case 'write':
+        this.#storage.commit(request.changes).then(() => answered({ type: 'written', id }), failed);
+        return;
+    }
+  }
+
+  #emit(event: CoreEvent): void {
+    if (this.#listeners.size === 0) return;
+    const timed: MeshEvent = { ...event, at: this.#clock.wall() };
+    for (const listener of this.#listeners) listener(timed);
+  }
+}

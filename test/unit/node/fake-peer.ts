@@ -1,0 +1,141 @@
+/**
+ * A MeshPeer in memory for tests of the gateway: no network, no quorum, but contexts, siblings and tombstones as a client sees them. A context is the
+ * base64url of the JSON list of dots that it covers.
+ */
+
+import { MeshError, type Bucket, type BucketOptions, type GetResult, type KeyInput, type MeshEvent, type MeshPeer, type PutResult, type Sibling } from 'ringmesh/node';
+
+interface FakeRecord {
+  siblings: Sibling[];
+  seen: string[];
+}
+
+export interface FakePeer extends MeshPeer {
+  /** What the next operations throw. */
+  failWith: MeshError | undefined;
+  /** Outcome of the next puts. */
+  putOutcome: PutResult['outcome'];
+  healthy: boolean;
+  becomeReady: () => void;
+  emit(event: MeshEvent): void;
+  /** The signals that requests came with. */
+  readonly signals: AbortSignal[];
+  /** While set, operations wait for it. */
+  gate: Promise<void> | undefined;
+}
+
+const nameOf = (key: KeyInput): string => Buffer.from(key as Uint8Array).toString('latin1');
+const encode = (dots: readonly string[]): string => (dots.length === 0 ? '' : Buffer.from(JSON.stringify(dots)).toString('base64url'));
+
+function decode(context: string | undefined): string[] {
+  if (context === undefined) return [];
+  try {
+    return JSON.parse(Buffer.from(context, 'base64url').toString()) as string[];
+  } catch {
+    throw new MeshError('CONTEXT_INVALID', 'the context is malformed');
+  }
+}
+
+export function createFakePeer(): FakePeer {
+  const records = new Map<string, FakeRecord>();
+  const listeners = new Set<(event: MeshEvent) => void>();
+  let counter = 0;
+  let becomeReady = (): void => {};
+  const ready = new Promise<void>((resolve) => (becomeReady = resolve));
+  const rest = { replicas: [{ peer: 'peer', host: 'host', class: 'server', role: 'primary', state: 'stored', durable: true }], hosts: 1, sloppy: false, overlap: true } as const;
+
+  const enter = async (signal: AbortSignal | undefined): Promise<void> => {
+    if (signal !== undefined) peer.signals.push(signal);
+    await peer.gate;
+    if (peer.failWith !== undefined) throw peer.failWith;
+  };
+
+  const write = (bucket: string, key: KeyInput, context: string | undefined, make: ((dot: string) => Sibling) | undefined): PutResult => {
+    const name = `${bucket}\n${nameOf(key)}`;
+    const record = records.get(name) ?? { siblings: [], seen: [] };
+    const covered = decode(context);
+    const dot = `actor.1:${++counter}`;
+    record.siblings = record.siblings.filter((sibling) => !covered.includes(sibling.dot));
+    if (make !== undefined) record.siblings.push(make(dot));
+    record.seen = [...record.seen, dot];
+    records.set(name, record);
+    return { outcome: peer.putOutcome, context: encode(record.seen), dot, ...rest };
+  };
+
+  const bucket = (name: string, options: BucketOptions = {}): Bucket => {
+    if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) throw new MeshError('BUCKET_INVALID', 'the bucket name is not valid');
+    const self: Bucket = {
+      name,
+      options: { n: 3, r: 2, w: 2, mode: 'strict', resolver: 'siblings', timeoutMs: 5000, ...options },
+      get: async (key, call = {}): Promise<GetResult> => {
+        await enter(call.signal);
+        const record = records.get(`${name}\n${nameOf(key)}`) ?? { siblings: [], seen: [] };
+        return { outcome: record.siblings.length > 0 ? 'ok' : 'absent', context: encode(record.seen), siblings: record.siblings, ...rest };
+      },
+      put: async (key, value, call = {}) => {
+        await enter(call.signal);
+        const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+        return write(name, key, call.context, (dot) => ({ dot, value: bytes, contentType: call.contentType, time: 1000 }));
+      },
+      delete: async (key, call = {}) => {
+        await enter(call.signal);
+        return write(name, key, call.context, undefined);
+      },
+      getMany: () => Promise.resolve([]),
+      keys: async (call = {}) => {
+        await enter(call.signal);
+        const prefix = `${name}\n${nameOf(call.prefix ?? new Uint8Array())}`;
+        const names = [...records].filter(([key, record]) => key.startsWith(prefix) && record.siblings.length > 0).map(([key]) => key.slice(name.length + 1));
+        const from = Number(call.cursor ?? 0);
+        const limit = call.limit ?? 1000;
+        const keys = names.toSorted().slice(from, from + limit).map((key) => Buffer.from(key, 'latin1'));
+        return { keys, cursor: from + limit < names.length ? `${from + limit}` : undefined, complete: true };
+      },
+      allKeys: () => {
+        throw new Error('not here');
+      },
+      local: (key) => {
+        const record = records.get(`${name}\n${nameOf(key)}`);
+        return Promise.resolve(record === undefined ? undefined : { context: encode(record.seen), siblings: record.siblings, tombstones: [] });
+      },
+    };
+    return self;
+  };
+
+  const peer: FakePeer = {
+    id: 'peer',
+    failWith: undefined,
+    putOutcome: 'ok',
+    healthy: true,
+    becomeReady: () => becomeReady(),
+    emit: (event) => listeners.forEach((listener) => listener(event)),
+    signals: [],
+    gate: undefined,
+    bucket,
+    members: () => [],
+    ring: () => ({ digest: 'abc', partitions: 4096, members: [], tokens: [] }),
+    placement: () => ({ position: 1, partition: 0, primaries: ['peer'], fallbacks: [], hosts: 1 }),
+    partition: (id) => Promise.resolve({ id, primaries: ['peer'], fallbacks: [], root: '', keys: 0 }),
+    status: () => ({
+      peer: 'peer',
+      cluster: 'test',
+      version: '0.0.0',
+      ready: true,
+      ringDigest: 'abc',
+      actor: 'actor.1',
+      members: { alive: 1, suspect: 0, dead: 0, left: 0, removed: 0 },
+      addresses: [],
+      storage: { durable: false, healthy: peer.healthy },
+      hints: 0,
+      pendingRequests: 0,
+      uptimeMs: 1,
+    }),
+    ready: () => ready,
+    onEvent: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: () => Promise.resolve(),
+  };
+  return peer;
+}
