@@ -28,6 +28,7 @@ function createProgram(): Command {
     .description('A key-value store without a server of its own: peers that serve quorum reads and writes.')
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
+    .helpCommand(false)
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .addHelpText(

@@ -5,6 +5,10 @@
 /** The telling end of a peer id; its beginning is the same for all. */
 export const shortId = (peer: string): string => (peer.length > 12 ? `…${peer.slice(-8)}` : peer);
 
+/** A host label; a peer without one counts as its own host. */
+export const hostText = (member: { readonly host: string; readonly peer: string }): string =>
+  member.host === member.peer ? '(its own)' : visible(member.host);
+
 export function sizeText(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const units = ['KiB', 'MiB', 'GiB'];

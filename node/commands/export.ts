@@ -27,7 +27,8 @@ export const exportCommand = clientCommand('export')
   .addHelpText(
     'after',
     `
-Keys that would leave the folder (.., absolute paths, empty segments) are refused. Of a conflict all values are written: NAME.sibling-1, NAME.sibling-2.
+Keys that would leave the folder (.., absolute paths, empty segments) are refused. Of a conflict all
+values are written: NAME.sibling-1, NAME.sibling-2.
 ${examples('ringmesh export ./copy --bucket site', 'ringmesh export ./docs --bucket files --prefix docs/ --force')}
 
 ${exitCodesHelp}`,

@@ -7,6 +7,7 @@ import { CliError, codeOf, exitCodes, exitCodesHelp } from '../cli/errors.ts';
 import { keySegment } from '../cli/key-argument.ts';
 import { note, print, printJson, sizeText, table, visible } from '../cli/output.ts';
 import { wholeNumber } from '../cli/parsers.ts';
+import { programCall } from '../cli/program-call.ts';
 import { fetchEnvelope, keyPath, type Envelope, type SiblingJson } from '../client/api.ts';
 import { keyText } from '../key-path.ts';
 import { modes, replicasMax, timeoutMaxMs } from '../quorum-options.ts';
@@ -90,7 +91,7 @@ function showConflict(name: string, siblings: readonly SiblingJson[], bucket: st
   const rows = siblings.map((sibling, index) => siblingRow(sibling, index + 1));
   note(table(['', 'WRITTEN', 'SIZE', 'TYPE', 'VALUE'], rows, '  '));
   const where = bucket === 'default' ? '' : ` --bucket ${bucket}`;
-  note(`print them whole with --siblings; settle it with: ringmesh put ${JSON.stringify(key)} VALUE --replace${where}`);
+  note(`print them whole with --siblings; settle it with: ${programCall()} put ${JSON.stringify(key)} VALUE --replace${where}`);
 }
 
 function showSibling(sibling: SiblingJson, index: number, count: number): void {

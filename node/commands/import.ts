@@ -26,8 +26,9 @@ export const importCommand = clientCommand('import')
   .addHelpText(
     'after',
     `
-What is there already is replaced. With several --gateway the import goes on when one of them dies. Symbolic links are not followed; a file of more than
-1 MiB is an error of that file. Exit code 1 when any file failed.
+What is there already is replaced. With several --gateway the import goes on when one of them dies.
+Symbolic links are not followed; a file of more than 1 MiB is an error of that file. Exit code 1
+when any file failed.
 ${examples('ringmesh import ./site --bucket site', 'ringmesh import ./docs --bucket files --prefix docs/ --gateway http://127.0.0.1:7400,http://127.0.0.1:7401')}`,
   )
   .action((dir: string, options: ImportCommandOptions) => withClient(options, (client) => run(client, dir, options)));

@@ -25,8 +25,8 @@ export const keysCommand = clientCommand('keys')
   .addHelpText(
     'after',
     `
---json prints {"keys": [text or null], "encoded": [percent-encoded], "complete": true|false}. When some part of the ring did not answer, keys may be
-missing: a note says so and the exit code is 5.
+--json prints {"keys": [text or null], "encoded": [percent-encoded], "complete": true|false}. When
+some part of the ring did not answer, keys may be missing: a note says so and the exit code is 5.
 ${examples('ringmesh keys', 'ringmesh keys --bucket files --prefix docs/', 'ringmesh keys --json --limit 20')}`,
   )
   .action((options: KeysCommandOptions) =>

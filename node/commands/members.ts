@@ -1,7 +1,7 @@
 /** `ringmesh members`: who is in the mesh, as one peer sees it. */
 
 import { clientCommand, examples, withClient, type ClientOptions } from '../cli/client-command.ts';
-import { countText, percentText, print, printJson, shortId, table, visible } from '../cli/output.ts';
+import { countText, hostText, percentText, print, printJson, shortId, table, visible } from '../cli/output.ts';
 import { fetchJson, type MembersAnswer } from '../client/api.ts';
 
 export const membersCommand = clientCommand('members')
@@ -16,7 +16,7 @@ export const membersCommand = clientCommand('members')
         .toSorted((a, b) => (a.host < b.host ? -1 : a.host > b.host ? 1 : 0))
         .map((member) => [
           options.long === true ? member.peer : shortId(member.peer),
-          visible(member.host),
+          hostText(member),
           member.state + (member.self ? ' (asked)' : member.connected ? '' : ', not connected'),
           member.class,
           percentText(member.share),

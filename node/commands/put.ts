@@ -40,7 +40,8 @@ export const putCommand = clientCommand('put')
   .addHelpText(
     'after',
     `
-Without --context or --replace nothing is replaced: the value stands beside those that are there, and a get shows them all (a conflict).
+Without --context or --replace nothing is replaced: the value stands beside those that are there,
+and a get shows them all (a conflict).
 ${examples(
   'ringmesh put greeting hello',
   'ringmesh put greeting "good morning" --replace',

@@ -1,7 +1,7 @@
 /** `ringmesh ring`: the ring as one peer sees it, or with --key where a key lives. */
 
 import { bucketOption, clientCommand, examples, withClient, type ClientOptions } from '../cli/client-command.ts';
-import { bar, countText, facts, percentText, print, printJson, shortId, table, visible } from '../cli/output.ts';
+import { bar, countText, facts, hostText, percentText, print, printJson, shortId, table, visible } from '../cli/output.ts';
 import { fetchJson, queryText, type MembersAnswer, type Placement, type RingView } from '../client/api.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 
@@ -34,7 +34,7 @@ function showRing(ring: RingView): void {
   const rows = ring.members
     .map((member, index) => [
       shortId(member.peer),
-      visible(member.host),
+      hostText(member),
       member.class,
       `${tokens.get(index) ?? 0}`,
       percentText(member.share),
@@ -50,7 +50,7 @@ async function showPlacement(client: GatewayClient, options: RingCommandOptions,
   const { members } = await fetchJson<MembersAnswer>(client, '/v1/members');
   const row = (role: string) => (peer: string) => {
     const member = members.find((candidate) => candidate.peer === peer);
-    return [role, shortId(peer), visible(member?.host ?? ''), member?.class ?? '', member?.state ?? 'unknown', visible(member?.gateway ?? '')];
+    return [role, shortId(peer), member === undefined ? '' : hostText(member), member?.class ?? '', member?.state ?? 'unknown', visible(member?.gateway ?? '')];
   };
   print(
     facts([

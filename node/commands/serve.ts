@@ -31,8 +31,9 @@ export const serveCommand = new Command('serve')
   .addHelpText(
     'after',
     `
-Every flag can also be set as RINGMESH_<NAME> (--gateway-host is RINGMESH_GATEWAY_HOST) or in the --config file (gateway-host: …), where 'buckets' holds
-options for buckets; a flag wins over the environment, the environment over the file:
+Every flag can also be set as RINGMESH_<NAME> (--gateway-host is RINGMESH_GATEWAY_HOST) or in the
+--config file, where 'buckets' holds options for buckets. A flag wins over the environment, the
+environment over the file:
 
   cluster: shop
   data: /var/lib/ringmesh

@@ -5,9 +5,11 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { CliError, codeOf } from '../cli/errors.ts';
 import { countText, note, print } from '../cli/output.ts';
+import { programCall } from '../cli/program-call.ts';
+import { onStopSignal } from '../cli/stop-signal.ts';
 import { awaitAgreement } from './agreement.ts';
 import { checkPorts, planPeers, serveFlags, type DemoOptions } from './plan.ts';
-import { callOf, demoScreen } from './screen.ts';
+import { demoScreen } from './screen.ts';
 import { SupervisedPeer } from './supervised-peer.ts';
 
 const agreeWithinMs = 30_000;
@@ -37,7 +39,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   );
   if (!stopping.signal.aborted) {
     const startMs = performance.now() - startedAt;
-    print(demoScreen({ plans, serving, agreement, data: options.data, startMs, page: existsSync(page), program: callOf(process.argv[1]) }));
+    print(demoScreen({ plans, serving, agreement, data: options.data, startMs, page: existsSync(page), program: programCall() }));
   }
   return stopped;
 }
@@ -45,15 +47,14 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 /** Never resolves before the end: the process exits when all peers are gone. */
 function stopAtSignal(peers: readonly SupervisedPeer[], data: string, stopping: AbortController): Promise<never> {
   return new Promise(() => {
-    const stop = async (signal: NodeJS.Signals): Promise<void> => {
-      if (stopping.signal.aborted) process.exit(signal === 'SIGINT' ? 130 : 143);
+    const stop = async (): Promise<void> => {
       stopping.abort();
       print(`\nstopping ${countText(peers.length, 'peer')} …`);
       await Promise.all(peers.map((peer) => peer.stop()));
       print(`all peers have stopped; their data stays in ${data}`);
       process.exit(0);
     };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, (name) => void stop(name));
+    onStopSignal(() => void stop());
   });
 }
 

@@ -1,6 +1,6 @@
 /** The one screen of the demo: what runs, where the data is, what to try. Its lines can be pasted as they are. */
 
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { countText, durationText, percentText, shortId, table } from '../cli/output.ts';
 import type { Agreement } from './agreement.ts';
 import type { PeerPlan } from './plan.ts';
@@ -38,7 +38,7 @@ export function demoScreen(options: ScreenOptions): string {
     '',
     'Try, in another terminal:',
     '',
-    ...trials(options).map((line) => `  ${line}`),
+    ...trials(options).map((line) => (line === '' ? '' : `  ${line}`)),
     '',
     'Ctrl-C stops all peers.',
     '',
@@ -59,7 +59,7 @@ function trials({ plans, program, plans: [first] }: ScreenOptions): string[] {
     `${program} get greeting --gateway ${last}`,
     `${program} put greeting 'good night' --replace${gateway}`,
     '',
-    '# where does it live, who is there, what happens when a peer dies (its process is killed by hand)',
+    '# where does it live, and who is there',
     `${program} ring --key greeting${gateway}`,
     `${program} members${gateway}`,
     '',
@@ -67,12 +67,4 @@ function trials({ plans, program, plans: [first] }: ScreenOptions): string[] {
     `${program} import node_modules/hono/dist --bucket files${gateway}`,
     `${program} export ./copy --bucket files${gateway}`,
   ];
-}
-
-/** As the user would call this program again from here. */
-export function callOf(argv1: string | undefined): string {
-  if (argv1 === undefined || /[\\/]\.bin[\\/]/.test(argv1)) return 'npx ringmesh';
-  if (!argv1.endsWith('main.js')) return 'ringmesh';
-  const path = relative(process.cwd(), argv1);
-  return `node ${path.includes(' ') ? JSON.stringify(path) : path}`;
 }

@@ -4,6 +4,8 @@
  */
 
 import { facts } from '../cli/output.ts';
+import { programCall } from '../cli/program-call.ts';
+import { onStopSignal } from '../cli/stop-signal.ts';
 import { createLog, type Log } from './log.ts';
 import { startPeerServer, type PeerServer } from './peer-server.ts';
 import type { ServeSettings } from './settings.ts';
@@ -15,9 +17,14 @@ export async function serveUntilStopped(settings: ServeSettings): Promise<void> 
   const log = createLog(settings.log);
   // A parent that reads our lines may go away first.
   process.stdout.on('error', () => {});
-  const stopped = stopSignal(log);
+  let stopping = false;
+  const stopped = stopRequest(log).then(() => {
+    stopping = true;
+  });
   const server = await startPeerServer(settings, {
-    onEvent: (event) => log.event(event),
+    onEvent: (event) => {
+      if (!stopping) log.event(event);
+    },
     onBug: (error) => process.stderr.write(`ringmesh: bug in the gateway: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
   });
   announce(settings, server, log);
@@ -29,17 +36,13 @@ export async function serveUntilStopped(settings: ServeSettings): Promise<void> 
   await stop(server, log);
 }
 
-/** Resolves at the first signal, or when the parent's channel closes. The second signal ends the process. */
-function stopSignal(log: Log): Promise<void> {
+/** Resolves at the first signal, or when the parent's channel closes. */
+function stopRequest(log: Log): Promise<void> {
   return new Promise((resolve) => {
-    let signals = 0;
-    const onSignal = (signal: NodeJS.Signals): void => {
-      if (++signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
+    onStopSignal((signal) => {
       log.write({ type: 'stopping', reason: signal }, `stopping (${signal}); once more to stop at once`);
       resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
+    });
     process.once('disconnect', () => resolve());
   });
 }
@@ -77,7 +80,7 @@ function announce(settings: ServeSettings, server: PeerServer, log: Log): void {
     ],
     '  ',
   );
-  const join = first === undefined ? '' : `\n\nAnother peer joins with:\n  ringmesh serve --port 0 --data FOLDER --bootstrap ${first}\n`;
+  const join = first === undefined ? '' : `\n\nAnother peer joins with:\n  ${programCall()} serve --port 0 --data FOLDER --bootstrap ${first}\n`;
   log.write(entry, `ringmesh ${status.version} · cluster ${status.cluster}\n${lines}${join}`);
 }
 

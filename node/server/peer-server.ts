@@ -41,7 +41,7 @@ export async function startPeerServer(settings: ServeSettings, hooks: PeerServer
   const gatewayUrl = announcedUrl(settings.gatewayHost, server.port);
   let peer: MeshPeer;
   try {
-    peer = await openPeer(settings, gatewayUrl, hooks);
+    peer = await openPeer(settings, gatewayUrl);
   } catch (error) {
     await server.close(0);
     throw error;
@@ -51,10 +51,11 @@ export async function startPeerServer(settings: ServeSettings, hooks: PeerServer
 
 async function serve(settings: ServeSettings, hooks: PeerServerHooks, server: GatewayServer, peer: MeshPeer, gatewayUrl: string): Promise<PeerServer> {
   const page = settings.page === true ? await readPage(pageFolder) : undefined;
+  peer.onEvent(hooks.onEvent);
   const metrics = createMetrics(peer);
   const events = new EventStreams(peer);
   let isReady = false;
-  const ready = peer.ready().then(() => {
+  const ready = readyWhenever(peer).then(() => {
     isReady = true;
   });
   const gateway = { peer, buckets: settings.buckets, bodies: new BodyReader(), isReady: () => isReady };
@@ -74,28 +75,32 @@ async function serve(settings: ServeSettings, hooks: PeerServerHooks, server: Ga
   };
 }
 
-async function openPeer(settings: ServeSettings, gatewayUrl: string, hooks: PeerServerHooks): Promise<MeshPeer> {
-  const peer = await createPeer({
+/** A mesh that is down now may come up in an hour: waits as long as the peer runs. */
+async function readyWhenever(peer: MeshPeer): Promise<void> {
+  for (;;) {
+    try {
+      return await peer.ready();
+    } catch (error) {
+      if (codeOf(error) !== 'TIMEOUT') throw error;
+    }
+  }
+}
+
+function openPeer(settings: ServeSettings, gatewayUrl: string): Promise<MeshPeer> {
+  return createPeer({
     cluster: settings.cluster,
     gateway: gatewayUrl,
-    onEvent: hooks.onEvent,
+    buckets: Object.fromEntries(settings.buckets),
     ...(settings.data === undefined ? {} : { folder: resolve(settings.data) }),
-    ...(settings.listen === undefined ? {} : { listen: [...settings.listen] }),
-    ...(settings.announce === undefined ? {} : { announce: [...settings.announce] }),
-    ...(settings.bootstrap === undefined ? {} : { bootstrap: [...settings.bootstrap] }),
+    ...(settings.listen === undefined ? {} : { listen: settings.listen }),
+    ...(settings.announce === undefined ? {} : { announce: settings.announce }),
+    ...(settings.bootstrap === undefined ? {} : { bootstrap: settings.bootstrap }),
     ...(settings.hostLabel === undefined ? {} : { host: settings.hostLabel }),
     ...(settings.zone === undefined ? {} : { zone: settings.zone }),
     ...(settings.class === undefined ? {} : { class: settings.class }),
     ...(settings.weight === undefined ? {} : { weight: settings.weight }),
     ...(settings.partitions === undefined ? {} : { partitions: settings.partitions }),
   });
-  try {
-    for (const [name, options] of settings.buckets) peer.bucket(name, options);
-  } catch (error) {
-    await peer.close();
-    throw error;
-  }
-  return peer;
 }
 
 async function bind(settings: ServeSettings): Promise<GatewayServer> {

@@ -1,8 +1,9 @@
 /**
- * Group commit (ST2): commits called together, or while a batch is being synced, share the next batch, so that one fsync pays for all of them.
+ * Group commit (ST2): commits called together, or while a batch is being synced, share the next batch, so that one fsync pays for all of
+ * them.
  *
- * Batches are written one at a time and in the order of the calls; within a batch a later change to the same key wins. All callers of a batch share its
- * fate: every promise resolves after the one write, or rejects with its error.
+ * Batches are written one at a time and in the order of the calls; within a batch a later change to the same key wins. All callers of a
+ * batch share its fate: every promise resolves after the one write, or rejects with its error.
  */
 
 import type { ByteString } from '../core/ids.ts';

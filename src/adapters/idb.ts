@@ -1,9 +1,10 @@
 /**
- * Storage in IndexedDB, for browsers: one object store from byte strings to bytes, reached through a custom store of idb-keyval. Keys are used as they are:
- * IndexedDB compares strings by UTF-16 code unit, which for byte strings is bytewise.
+ * Storage in IndexedDB, for browsers: one object store from byte strings to bytes, reached through a custom store of idb-keyval. Keys are
+ * used as they are: IndexedDB compares strings by UTF-16 code unit, which for byte strings is bytewise.
  *
- * The invariant: a resolved commit was one transaction with strict durability (the default of today's browsers is relaxed), and commits share transactions
- * (`commit-queue.ts`). A database that the browser closed is opened again; one that it deleted is never replaced by an empty one while we run (VR4, ST4).
+ * The invariant: a resolved commit was one transaction with strict durability (the default of today's browsers is relaxed), and commits
+ * share transactions (`commit-queue.ts`). A database that the browser closed is opened again; one that it deleted is never replaced by an
+ * empty one while we run (VR4, ST4).
  */
 
 import { getMany, promisifyRequest } from 'idb-keyval';
@@ -49,7 +50,10 @@ const isLostConnection = (error: unknown): boolean =>
 /** A view is cloned together with all of its buffer, however small the view is. */
 const compact = (value: Uint8Array): Uint8Array => (value.byteLength === value.buffer.byteLength ? value : new Uint8Array(value));
 
-/** Not idb-keyval's `promisifyRequest`: at the first failed request it rejects before the transaction knows its error, and the reason would be lost. */
+/**
+ * Not idb-keyval's `promisifyRequest`: at the first failed request it rejects before the transaction knows its error, and the reason would
+ * be lost.
+ */
 const finished = (transaction: IDBTransaction): Promise<void> =>
   new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
@@ -64,7 +68,12 @@ function openDatabase(name: string, isFirst: boolean): Promise<IDBDatabase> {
         request.result.createObjectStore(storeName);
         return;
       }
-      reject(new MeshError('STORAGE_FAILED', `the browser deleted the store ${name} while it was in use: reload the page to begin with an empty one`));
+      reject(
+        new MeshError(
+          'STORAGE_FAILED',
+          `the browser deleted the store ${name} while it was in use: reload the page to begin with an empty one`,
+        ),
+      );
       request.transaction?.abort();
     };
     request.onsuccess = () => resolve(request.result);
@@ -72,11 +81,17 @@ function openDatabase(name: string, isFirst: boolean): Promise<IDBDatabase> {
   });
 }
 
+interface Gets {
+  readonly keys: ByteString[];
+  readonly values: Promise<(Uint8Array | undefined)[]>;
+}
+
 class IdbStorage implements Storage {
   readonly durable = true;
   readonly #name: string;
   readonly #commits = new CommitQueue((changes) => this.#write(changes));
   readonly #reads = new Set<Promise<unknown>>();
+  #gets: Gets | undefined;
   #database: Promise<IDBDatabase> | undefined;
   #wasOpen = false;
   #closing: Promise<void> | undefined;
@@ -96,7 +111,12 @@ class IdbStorage implements Storage {
 
   async getMany(keys: readonly ByteString[]): Promise<(Uint8Array | undefined)[]> {
     this.#assertOpen();
-    return this.#read(getMany<Uint8Array>([...keys], this.#store));
+    this.#gets ??= this.#gatherGets();
+    const gets = this.#gets;
+    const start = gets.keys.length;
+    for (const key of keys) gets.keys.push(key);
+    const values = await gets.values;
+    return values.slice(start, start + keys.length);
   }
 
   async range({ from, to, limit, keysOnly = false }: StorageRange): Promise<StorageEntry[]> {
@@ -137,6 +157,16 @@ class IdbStorage implements Storage {
     if (this.#closing !== undefined) throw new MeshError('CLOSED', `the store ${this.#name} is closed`);
   }
 
+  /** The gets of one turn share a transaction: to open one costs more than to read a value. */
+  #gatherGets(): Gets {
+    const keys: ByteString[] = [];
+    const values = Promise.resolve().then(() => {
+      this.#gets = undefined;
+      return getMany<Uint8Array>(keys, this.#store);
+    });
+    return { keys, values: this.#read(values) };
+  }
+
   async #read<T>(read: Promise<T>): Promise<T> {
     this.#reads.add(read);
     try {
@@ -172,7 +202,10 @@ class IdbStorage implements Storage {
     }
   }
 
-  /** The custom store that idb-keyval's functions run on. A second try is harmless: nothing was committed, and the commits come one after the other. */
+  /**
+   * The custom store that idb-keyval's functions run on. A second try is harmless: nothing was committed, and the commits come one after
+   * the other.
+   */
   readonly #store: UseStore = async (mode, callback) => {
     const options: IDBTransactionOptions = mode === 'readwrite' ? { durability: 'strict' } : {};
     for (let attempt = 1; ; attempt++) {

@@ -1,9 +1,10 @@
 /**
  * Storage in a LevelDB folder, for Node.js. A resolved commit has been synced to the disk; commits share their syncs (`commit-queue.ts`).
  *
- * The invariant: what was acknowledged is found again after a kill. Therefore a failed write is followed by nothing until the store was opened anew: LevelDB
- * leaves a torn record in its log and would append the next commits behind it, where recovery does not look for them (every one of them was lost).
- * Keys are stored as they are, one byte for each character, so LevelDB's bytewise order is the order of the byte strings.
+ * The invariant: what was acknowledged is found again after a kill. Therefore a failed write is followed by nothing until the store was
+ * opened anew: LevelDB leaves a torn record in its log and would append the next commits behind it, where recovery does not look for them
+ * (every one of them was lost). Keys are stored as they are, one byte for each character, so LevelDB's bytewise order is the order of the
+ * byte strings.
  */
 
 import { readdir, readFile, statfs } from 'node:fs/promises';
@@ -18,13 +19,17 @@ import type { Changes } from './commit-queue.ts';
 export interface LevelStorageOptions {
   /** Uncompressed blocks kept for reads. Default 32 MiB. */
   readonly cacheMaxBytes?: number;
-  /** LevelDB's log and table in memory; up to two of them are held. Larger ones are compacted less often and recovered more slowly. Default 16 MiB. */
+  /**
+   * LevelDB's log and table in memory; up to two of them are held. Larger ones are compacted less often and recovered more slowly. Default
+   * 16 MiB.
+   */
   readonly writeBufferMaxBytes?: number;
 }
 
 /**
- * LevelDB skips damaged parts of its log when it opens a store, without an error. `mayHaveForgotten` tells of it: acknowledged commits may be missing, so the
- * store needs a new epoch (VR3) and repair from the other replicas (ST3). It may be true without need, at one opening more.
+ * LevelDB skips damaged parts of its log when it opens a store, without an error. `mayHaveForgotten` tells of it: acknowledged commits may
+ * be missing, so the store needs a new epoch (VR3) and repair from the other replicas (ST3). It may be true without need, at one opening
+ * more.
  */
 export type LevelStorage = Storage & { readonly mayHaveForgotten: boolean };
 
@@ -36,13 +41,17 @@ const rangeReadBytes = mebibyte;
 const rangeMaxEntries = 2 ** 31 - 1;
 
 /*
- * A value in LevelDB's or the system's cache costs about 7 us of CPU with getSync, against 24 us with getMany at 64 gets in flight and 70 to 120 us at one,
- * most of it for the hop to a worker thread and back. So small reads are done at once, on this thread, as long as they come from memory. One that took
- * longer (it waited for the disk) sends the reads after it to the worker threads, for a time that keeps such waits below a twentieth of this thread's time.
+ * A value in LevelDB's or the system's cache costs about 7 us of CPU with getSync, against 24 us with getMany at 64 gets in flight and 70
+ * to 120 us at one, most of it for the hop to a worker thread and back. So small reads are done at once, on this thread, as long as they
+ * come from memory. Reads that take longer wait for the disk: the third of them sends what follows to the worker threads, for a time that
+ * keeps such waits to a twentieth of this thread's time. Fast reads wash a slow one out, because on a busy machine any read may be slow:
+ * the system took the processor away in the middle of it.
  */
-const promptReadMs = 0.2;
-const promptPause = 20;
 const promptMaxKeys = 16;
+const slowReadMs = 0.2;
+const slowReadsMax = 3;
+const slowReadFade = 0.01;
+const slowReadPause = 20;
 
 const latin1 = {
   name: 'latin1',
@@ -66,7 +75,7 @@ function storageError(error: unknown, folder: string): MeshError {
   }
   const is = (...names: string[]): boolean => names.some((name) => codes.includes(name));
   if (is('LEVEL_LOCKED')) {
-    const message = `the store in ${folder} is in use: another process has it open (or another peer of this one); stop it or choose another folder`;
+    const message = `the store in ${folder} is in use: another process (or another peer in this one) has it open`;
     return new MeshError('STORAGE_LOCKED', message, { cause: error });
   }
   // EFBIG: the limit on one file's size (ulimit -f) is met like a full disk.
@@ -89,7 +98,10 @@ async function assertWhole(folder: string): Promise<void> {
   throw new MeshError('RECORD_CORRUPT', `the store in ${folder} is damaged: it has data but its file CURRENT is missing`);
 }
 
-/** LevelDB tells of it only in the text it keeps about each opening: LOG for this one, LOG.old for the one before, which may have ended before anyone asked. */
+/**
+ * LevelDB tells of it only in the text it keeps about each opening: LOG for this one, LOG.old for the one before, which may have ended
+ * before anyone asked.
+ */
 async function hasSkippedLog(folder: string): Promise<boolean> {
   const reports = await Promise.all(['LOG', 'LOG.old'].map((name) => readFile(join(folder, name), 'latin1').catch(() => '')));
   return reports.some((report) => /: dropping \d+ bytes; /.test(report));
@@ -130,7 +142,9 @@ class LevelFolder implements LevelStorage {
   #logTorn = false;
   #reopening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  /** When the next read may be done at once again, and how many slow ones there were of late. */
   #promptFrom = 0;
+  #slowReads = 0;
 
   constructor(folder: string, options: LevelStorageOptions, db: Database, mayHaveForgotten: boolean) {
     this.#folder = folder;
@@ -203,7 +217,12 @@ class LevelFolder implements LevelStorage {
       return value && plain(value);
     });
     const end = performance.now();
-    if (end - start > promptReadMs * keys.length) this.#promptFrom = end + (end - start) * promptPause;
+    if (end - start <= slowReadMs * keys.length) {
+      this.#slowReads = Math.max(0, this.#slowReads - slowReadFade);
+    } else {
+      this.#slowReads = Math.min(this.#slowReads + 1, slowReadsMax);
+      if (this.#slowReads > slowReadsMax - 1) this.#promptFrom = end + (end - start) * slowReadPause;
+    }
     return values;
   }
 
@@ -240,8 +259,8 @@ class LevelFolder implements LevelStorage {
     const { bavail, bsize } = await statfs(this.#folder);
     const neededBytes = 2 * (this.#options.writeBufferMaxBytes ?? 16 * mebibyte) + mebibyte;
     if (bavail * bsize < neededBytes) {
-      const message = `no space left for the store in ${this.#folder}: it takes writes again once ${Math.ceil(neededBytes / mebibyte)} MiB are free`;
-      throw new MeshError('STORAGE_FULL', message);
+      const needed = `${Math.ceil(neededBytes / mebibyte)} MiB must be free before it takes writes again`;
+      throw new MeshError('STORAGE_FULL', `no space left for the store in ${this.#folder}: ${needed}`);
     }
     await this.#reopen();
   }

@@ -1,5 +1,5 @@
 /**
- * Yamux with the bounds of ringmesh.
+ * Yamux with the bounds of ringmesh, and with less talk.
  *
  * The decoder of @libp2p/yamux 8 collects a whole frame before it looks at the length, so a peer could announce 4 GiB and keep sending. No honest peer
  * has a frame under way that is larger than the window it was given: this factory closes a connection that does.
@@ -14,6 +14,27 @@ const undecodedMaxBytes = windowMaxBytes + 256 * 1024;
 
 interface Decoding {
   readonly decoder?: { readonly buffer?: { readonly byteLength: number } };
+}
+
+interface Receiving {
+  state?: number;
+  recvWindow?: number;
+  recvWindowCapacity?: number;
+  sendWindowUpdate?: () => void;
+}
+
+const established = 3;
+
+/**
+ * Yamux tells the sender of its free window after every single message, which costs as much as the message. Half a window is early enough.
+ */
+function updateWindowRarely(stream: Receiving): void {
+  const update = stream.sendWindowUpdate?.bind(stream);
+  if (update === undefined) return;
+  stream.sendWindowUpdate = () => {
+    const { state, recvWindow = 0, recvWindowCapacity = 0 } = stream;
+    if (state !== established || recvWindowCapacity * 2 < recvWindow) update();
+  };
 }
 
 export function boundedYamux(): () => StreamMuxerFactory {
@@ -35,6 +56,7 @@ export function boundedYamux(): () => StreamMuxerFactory {
           muxer.abort(error);
           connection.abort(error);
         });
+        muxer.addEventListener('stream', (event) => updateWindowRarely(event.detail));
         return muxer;
       },
     };

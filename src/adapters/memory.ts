@@ -1,8 +1,8 @@
 /**
  * Storage in memory, for peers that keep nothing (class `ephemeral`), for tests and for demos.
  *
- * A commit is visible as soon as it is called and resolves at once. The keys are kept in order all the time, in runs of bounded length: a range costs a
- * binary search and what it returns, a new key one move within its run, however many keys there are.
+ * A commit is visible as soon as it is called and resolves at once. The keys are kept in order all the time, in runs of bounded length: a
+ * range costs a binary search and what it returns, a new key one move within its run, however many keys there are.
  */
 
 import { MeshError } from '../core/errors.ts';

@@ -113,7 +113,7 @@ export class GetRun {
     const delay = Math.min(hedgeMaxMs, Math.max(hedgeMinMs, ...usual));
     const cancel = this.#env.timers.at(now.mono + delay, (then) => {
       if (this.#replied || this.#writingBack) return;
-      if (this.#askNext(then)) this.#hedge(then);
+      if (this.#candidates.length > 0 && this.#askNext(then)) this.#hedge(then);
     });
     this.#cancelTimers.push(cancel);
   }
@@ -123,7 +123,8 @@ export class GetRun {
       reading.state = 'answered';
       reading.record = result.record;
       this.#merged = merge(this.#merged, result.record);
-      this.#tally = succeeded(this.#tally, reading.role);
+      const evidence = reading.role === 'primary' || result.record.context.length > 0;
+      this.#tally = evidence ? succeeded(this.#tally, reading.role) : failed(this.#tally);
       if (this.#replied) return this.#repairAll(now);
     } else {
       reading.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
@@ -135,17 +136,13 @@ export class GetRun {
 
   #decide(now: Instant): void {
     if (this.#replied || this.#writingBack) return;
-    switch (verdict(this.#tally)) {
-      case 'pending':
-        return;
-      case 'won':
-        if (this.#merged.context.length > 0 || this.#tally.primaries >= this.#command.r) return this.#won(now);
-        // Only fallbacks' empty answers made it a quorum: ask on, and without a further primary it stays unknown.
-        if (!this.#askNext(now) && this.#tally.outstanding === 0) this.#giveUp(now);
-        return;
-      case 'lost':
-        if (!this.#askNext(now) && this.#tally.outstanding === 0) this.#giveUp(now);
-    }
+    const decided = verdict(this.#tally);
+    if (decided === 'won') return this.#won(now);
+    if (decided === 'pending' || this.#askNext(now) || this.#tally.outstanding > 0) return;
+    // Nobody is left to ask. A value that one replica has is still an answer, where fallbacks may answer at all; absence is not.
+    const heard = this.#readings.filter((reading) => reading.state === 'answered').length;
+    if (this.#command.mode !== 'strict' && heard >= this.#command.r && this.#merged.context.length > 0) this.#finish(now);
+    else this.#giveUp(now);
   }
 
   #won(now: Instant): void {

@@ -31,6 +31,8 @@ export const metaKey = (name: string): ByteString => bytes(`m${name}`);
 
 export const memberKey = (peer: PeerId): ByteString => bytes(`mmember/${textToBytes(peer)}`);
 
+export const partitionOfLeafKey = (key: ByteString): number => (key.charCodeAt(1) << 8) | key.charCodeAt(2);
+
 export const leafOfKey = (key: ByteString): number => key.charCodeAt(3);
 
 /** Undefined when the key is not one of `recordKey`. */
@@ -54,8 +56,6 @@ export function prefixEnd(prefix: ByteString): ByteString {
 }
 
 export const prefixRange = (prefix: string, limit: number): StorageRange => ({ from: bytes(prefix), to: prefixEnd(bytes(prefix)), limit });
-
-export const leavesRange = (partition: number): StorageRange => prefixRange(`t${u16Bytes(partition)}`, 256);
 
 /** All records of a partition from `after` (exclusive) on. */
 export function recordsRange(partition: number, partitions: number, limit: number, after?: ByteString): StorageRange {

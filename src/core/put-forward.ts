@@ -64,10 +64,14 @@ export class PutForward {
     const free = (peer: PeerId): boolean => !this.#tried.has(peer) && supply.healthy(now, peer);
     if (supply.primaries.includes(self) && free(self)) return self;
     const primary = supply.primaries.find(free);
-    if (primary !== undefined || this.#command.mode === 'strict') return primary;
+    if (primary !== undefined) return primary;
+    // Better a primary that looks unwell than to refuse, once waiting has not helped.
+    const linked = (peer: PeerId): boolean => !this.#tried.has(peer) && this.#env.calls.linked(peer);
+    const lastResort = now.mono >= this.#patientUntil ? supply.primaries.find(linked) : undefined;
+    if (this.#command.mode === 'strict') return lastResort;
     for (let peer = supply.nextFallback(now); peer !== undefined; peer = supply.nextFallback(now)) if (free(peer)) return peer;
     // A peer without a place on the ring takes it only when its caller is content with any copy (QR8).
-    return this.#command.mode === 'any' && free(self) ? self : undefined;
+    return this.#command.mode === 'any' && free(self) ? self : lastResort;
   }
 
   #waitForOne(now: Instant): void {

@@ -14,6 +14,7 @@ import type { Answer, PutCommand, PutOutcome, Receipt } from './messages.ts';
 import { asked, failed, openTally, type Role, succeeded, type Tally, verdict } from './quorum.ts';
 import type { Minted } from './replica.ts';
 import { Supply } from './targets.ts';
+import { joinVectors, onlyDot } from './versions.ts';
 
 type Reply = (now: Instant, result: PutOutcome | MeshError) => void;
 
@@ -41,6 +42,7 @@ export class PutRun {
   readonly #reply: Reply;
   #minted: Minted | undefined;
   #tally: Tally;
+  #sentOut = false;
   #replied = false;
   #cancelDeadline: () => void = () => {};
 
@@ -89,6 +91,8 @@ export class PutRun {
       this.#write(now, writing);
       if (!this.#supply.healthy(now, peer)) this.#standIn(now, writing);
     }
+    this.#sentOut = true;
+    this.#decide(now);
     this.#env.timers.at(now.mono + standInAfterMs, (then) => {
       for (const writing of [...this.#writings]) if (writing.state === 'pending') this.#standIn(then, writing);
     });
@@ -120,8 +124,9 @@ export class PutRun {
   #standIn(now: Instant, writing: Writing): void {
     if (writing.standInAsked) return;
     writing.standInAsked = true;
-    const peer = this.#supply.nextFallback(now);
-    if (peer === undefined || peer === this.#env.members.self) return;
+    let peer = this.#supply.nextFallback(now);
+    if (peer === this.#env.members.self) peer = this.#supply.nextFallback(now);
+    if (peer === undefined) return;
     const owner = writing.owner ?? writing.peer;
     const standIn: Writing = { peer, role: 'fallback', owner, state: 'pending', durable: false, standInAsked: false };
     this.#writings.push(standIn);
@@ -134,9 +139,13 @@ export class PutRun {
       if (writing.peer === this.#env.members.self) writing.durable = this.#env.replica.durable;
     }
     this.#tally = stored ? succeeded(this.#tally, writing.role) : failed(this.#tally);
-    // Before the record is sent out nothing but the own write is under way: too early to call the quorum lost.
+    this.#decide(now);
+  }
+
+  #decide(now: Instant): void {
     const decided = verdict(this.#tally);
-    if (decided === 'won' || (decided === 'lost' && this.#writings.length > 1)) this.#answer(now);
+    // Before the record is sent out nothing but the own write is under way: too early to call the quorum lost.
+    if (decided === 'won' || (decided === 'lost' && this.#sentOut)) this.#answer(now);
   }
 
   #answer(now: Instant): void {
@@ -147,6 +156,9 @@ export class PutRun {
     const won = verdict(this.#tally) === 'won';
     const outcome = won ? 'ok' : this.#minted === undefined ? 'unknown' : 'partial';
     const sloppy = won && this.#tally.primaries < this.#tally.need;
-    this.#reply(now, { outcome, context: this.#minted?.record.context ?? [], dot: this.#minted?.dot, receipts, sloppy });
+    const dot = this.#minted?.dot;
+    // What the client knows now: what it had seen, and its own version. Not the siblings that it did not see.
+    const context = dot === undefined ? this.#command.context : joinVectors(this.#command.context, onlyDot(dot));
+    this.#reply(now, { outcome, context, dot, receipts, sloppy });
   }
 }

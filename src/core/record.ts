@@ -9,7 +9,7 @@ import { MeshError } from './errors.ts';
 import { crc32c } from './hash.ts';
 import type { Actor, ByteString, Dot } from './ids.ts';
 import { limits } from './limits.ts';
-import { compareDots, emptySet, keepGreatest, type Version, type VersionSet, type VersionVector } from './versions.ts';
+import { compareDots, covers, type DotRange, emptySet, keepGreatest, type Version, type VersionSet, type VersionVector } from './versions.ts';
 
 /** What one put or delete wrote. */
 export interface Stored {
@@ -48,17 +48,19 @@ export const recordSize = (set: RecordSet): number => set.siblings.reduce((sum, 
 
 export function writeVector(writer: Writer, vector: VersionVector): void {
   writer.uint(vector.length);
-  for (const { actor, counter } of vector) writer.text(actor).uint(counter);
+  for (const { actor, counter, from = 1 } of vector) writer.text(actor).uint(from).uint(counter - from);
 }
 
 /** Any number of entries that fits the frame: the limit of 128 is for new puts, and merging must never be refused. */
 export function readVector(reader: Reader): VersionVector {
-  const vector: Dot[] = [];
+  const vector: DotRange[] = [];
   for (let left = reader.count(limits.membersMax); left > 0; left--) {
-    const dot = readDot(reader);
+    const { actor, counter: from } = readDot(reader);
+    const counter = from + reader.uint(limits.counterMax);
     const last = vector.at(-1);
-    if (last !== undefined && !(last.actor < dot.actor)) throw BytesReader.invalid('vector is not sorted');
-    vector.push(dot);
+    const inOrder = last === undefined || last.actor < actor || (last.actor === actor && last.counter + 1 < from);
+    if (!inOrder) throw BytesReader.invalid('vector is not sorted');
+    vector.push(from === 1 ? { actor, counter } : { actor, counter, from });
   }
   return vector;
 }
@@ -130,10 +132,9 @@ function readVersion(reader: Reader): RecordVersion {
 }
 
 function checkSiblings(context: VersionVector, siblings: readonly RecordVersion[]): void {
-  const counters = new Map(context.map((entry) => [entry.actor, entry.counter]));
   siblings.forEach((version, index) => {
     const before = siblings[index - 1];
     if (before !== undefined && compareDots(before.dot, version.dot) >= 0) throw BytesReader.invalid('siblings are not sorted');
-    if ((counters.get(version.dot.actor) ?? 0) < version.dot.counter) throw BytesReader.invalid('a sibling is outside its context');
+    if (!covers(context, version.dot)) throw BytesReader.invalid('a sibling is outside its context');
   });
 }

@@ -9,13 +9,14 @@
 import type { Disk, StorageChange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
-import { indexKey, leafKey, leafOfKey, leavesRange, recordKey, recordName, recordsRange } from './layout.ts';
-import { leafOf, MerkleTree, recordDigest } from './merkle.ts';
+import { indexKey, leafKey, leafOfKey, partitionOfLeafKey, prefixEnd, recordKey, recordName, recordsRange } from './layout.ts';
+import { leafCount, leafOf, MerkleTree, recordDigest } from './merkle.ts';
 import { decodeRecord, emptyRecord, encodeRecord, type RecordSet } from './record.ts';
 import { partitionOf } from './ring.ts';
 import { toByteString, fromByteString } from './bytes.ts';
 
 const countPage = 1000;
+const treesPerGroup = 16;
 
 type Use<T> = (now: Instant, result: T | MeshError) => void;
 
@@ -33,7 +34,8 @@ export class Records {
   readonly #partitions: number;
   readonly #slots = new Map<string, Slot>();
   readonly #trees = new Map<number, MerkleTree>();
-  readonly #treesLoading = new Map<number, Use<MerkleTree>[]>();
+  /** Who waits for a group of trees, or that it is there. */
+  readonly #groups = new Map<number, Use<undefined>[] | 'loaded'>();
 
   constructor(disk: Disk, partitions: number) {
     this.#disk = disk;
@@ -138,28 +140,34 @@ export class Records {
     });
   }
 
-  /** The tree of a partition, read from storage the first time. */
+  /** The tree of a partition. Trees are read from storage at first use, a group of neighbours at a time, so that a start need not read them all. */
   tree(now: Instant, partition: number, use: Use<MerkleTree>): void {
-    const tree = this.#trees.get(partition);
-    if (tree !== undefined) return use(now, tree);
-    const loading = this.#treesLoading.get(partition);
+    const group = Math.floor(partition / treesPerGroup);
+    const loading = this.#groups.get(group);
+    if (loading === 'loaded') return use(now, this.#treeOf(partition));
+    const waiter: Use<undefined> = (then, error) => use(then, error instanceof MeshError ? error : this.#treeOf(partition));
     if (loading !== undefined) {
-      loading.push(use);
+      loading.push(waiter);
       return;
     }
-    const waiting = [use];
-    this.#treesLoading.set(partition, waiting);
-    this.#disk.range(leavesRange(partition), (later, entries) => {
-      this.#treesLoading.delete(partition);
-      let result: MerkleTree | MeshError;
-      if (entries instanceof MeshError) result = entries;
+    const waiting = [waiter];
+    this.#groups.set(group, waiting);
+    const from = leafKey(group * treesPerGroup, 0);
+    const to = prefixEnd(leafKey((group + 1) * treesPerGroup - 1, leafCount - 1));
+    this.#disk.range({ from, to, limit: treesPerGroup * leafCount }, (later, entries) => {
+      if (entries instanceof MeshError) this.#groups.delete(group);
       else {
-        result = new MerkleTree();
-        for (const [key, digest] of entries) result.setLeaf(leafOfKey(key), toByteString(digest) as ByteString);
-        this.#trees.set(partition, result);
+        this.#groups.set(group, 'loaded');
+        for (const [key, digest] of entries) this.#treeOf(partitionOfLeafKey(key)).setLeaf(leafOfKey(key), toByteString(digest));
       }
-      for (const waiter of waiting) waiter(later, result);
+      for (const done of waiting) done(later, entries instanceof MeshError ? entries : undefined);
     });
+  }
+
+  #treeOf(partition: number): MerkleTree {
+    let tree = this.#trees.get(partition);
+    if (tree === undefined) this.#trees.set(partition, (tree = new MerkleTree()));
+    return tree;
   }
 }
 

@@ -30,6 +30,8 @@ export interface Ring {
   readonly members: readonly RingMember[];
   /** Sorted `position * 2^20 + index into members`. */
   readonly tokens: Float64Array;
+  /** Hosts with at least one peer of class `server`. */
+  readonly serverHosts: ReadonlySet<string>;
   /** Equal for equal member lists, hexadecimal. */
   readonly digest: string;
 }
@@ -76,7 +78,8 @@ export function buildRing(
     for (const position of tokensOf(member)) tokens[at++] = position * ownerSpan + owner;
   });
   tokens.sort();
-  return { partitions, members: sorted, tokens, digest: ringDigest(cluster, sorted, partitions) };
+  const serverHosts = new Set(sorted.filter((member) => member.class === 'server').map((member) => member.host));
+  return { partitions, members: sorted, tokens, serverHosts, digest: ringDigest(cluster, sorted, partitions) };
 }
 
 function ringDigest(cluster: string, members: readonly RingMember[], partitions: number): string {
@@ -114,16 +117,21 @@ export function place(ring: Ring, partition: number, n: number, durableMin: numb
   const passed: RingMember[] = [];
   const hosts = new Set<string>();
   let serversNeeded = Math.min(durableMin, n);
+  let freeServerHosts = ring.serverHosts.size;
   for (const member of walk(ring, partition)) {
     if (chosen.length === n) break;
     const isServer = member.class === 'server';
+    const onServerHost = ring.serverHosts.has(member.host);
     const roomForOthers = n - chosen.length - serversNeeded;
-    if (hosts.has(member.host) || (!isServer && roomForOthers <= 0)) {
+    // Another class takes neither the last places nor the last hosts that servers need.
+    const reserved = !isServer && (roomForOthers <= 0 || (onServerHost && freeServerHosts <= serversNeeded));
+    if (hosts.has(member.host) || reserved) {
       passed.push(member);
       continue;
     }
     hosts.add(member.host);
     chosen.push(member);
+    if (onServerHost) freeServerHosts--;
     if (isServer) serversNeeded = Math.max(0, serversNeeded - 1);
   }
   fill(chosen, passed, hosts, n, serversNeeded);

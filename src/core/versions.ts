@@ -3,15 +3,24 @@
  * Distributed Storage Systems with Dotted Version Vectors", PODC 2012; the set form follows Almeida et al., "Scalable and Accurate Causality Tracking for
  * Eventually Consistent Stores", DAIS 2014).
  *
- * A set holds the siblings, each named by its dot, and a context: for each actor the highest counter that is known. A dot that the context covers and that
- * is not among the siblings has been superseded. `merge` is the join of a semilattice: any order, any repetition, the same result (VR1).
- * Contexts are never pruned (VR6).
+ * A set holds the siblings, each named by its dot, and a context: the dots that are known. A dot that the context covers and that is not among the siblings
+ * has been superseded. `merge` is the join of a semilattice: any order, any repetition, the same result (VR1). Contexts are never pruned (VR6).
+ *
+ * A context is kept as ranges of dots. Nearly always an actor has one range that begins at 1, which is a plain version vector; the context of a put that
+ * did not see its siblings has a range that begins later. So a context claims exactly what its holder saw.
  */
 
 import type { Actor, Dot } from './ids.ts';
 
-/** Sorted by actor, each actor once, counters from 1. */
-export type VersionVector = readonly Dot[];
+/** The dots of an actor from `from` (1 when absent) to `counter`. */
+export interface DotRange {
+  readonly actor: Actor;
+  readonly counter: number;
+  readonly from?: number;
+}
+
+/** Sorted by actor and counter; the ranges of one actor neither overlap nor touch. */
+export type VersionVector = readonly DotRange[];
 
 export interface Version<V> {
   readonly dot: Dot;
@@ -37,39 +46,54 @@ export function compareDots(a: Dot, b: Dot): number {
 
 export const sameDot = (a: Dot, b: Dot): boolean => a.counter === b.counter && a.actor === b.actor;
 
+const first = (range: DotRange): number => range.from ?? 1;
+
+/** A vector that knows this dot and nothing else. */
+export const onlyDot = ({ actor, counter }: Dot): VersionVector => [dotRange(actor, counter, counter)];
+
+const dotRange = (actor: Actor, from: number, counter: number): DotRange => (from === 1 ? { actor, counter } : { actor, counter, from });
+
 /** The highest counter of the actor that the vector knows; 0 when it knows none. */
 export function counterOf(vector: VersionVector, actor: Actor): number {
-  for (const entry of vector) if (entry.actor === actor) return entry.counter;
-  return 0;
+  let highest = 0;
+  for (const range of vector) if (range.actor === actor) highest = range.counter;
+  return highest;
 }
 
-export const covers = (vector: VersionVector, dot: Dot): boolean => counterOf(vector, dot.actor) >= dot.counter;
+export function covers(vector: VersionVector, dot: Dot): boolean {
+  return vector.some((range) => range.actor === dot.actor && first(range) <= dot.counter && dot.counter <= range.counter);
+}
 
 /** Whether `a` knows all that `b` knows. */
-export const descends = (a: VersionVector, b: VersionVector): boolean => b.every((dot) => covers(a, dot));
+export function descends(a: VersionVector, b: VersionVector): boolean {
+  return b.every((inner) => a.some((outer) => outer.actor === inner.actor && first(outer) <= first(inner) && inner.counter <= outer.counter));
+}
 
 export function joinVectors(a: VersionVector, b: VersionVector): VersionVector {
   if (a === b || b.length === 0) return a;
   if (a.length === 0) return b;
-  const joined: Dot[] = [];
+  const joined: DotRange[] = [];
   let i = 0;
   let j = 0;
   while (i < a.length || j < b.length) {
     const left = a[i];
     const right = b[j];
-    if (left === undefined || (right !== undefined && right.actor < left.actor)) {
-      if (right !== undefined) joined.push(right);
-      j++;
-    } else if (right === undefined || left.actor < right.actor) {
-      joined.push(left);
-      i++;
-    } else {
-      joined.push(left.counter >= right.counter ? left : right);
-      i++;
-      j++;
-    }
+    const takeLeft = right === undefined || (left !== undefined && compareRanges(left, right) <= 0);
+    if (takeLeft) i++;
+    else j++;
+    append(joined, takeLeft ? left : right);
   }
   return joined;
+}
+
+const compareRanges = (a: DotRange, b: DotRange): number => (a.actor === b.actor ? first(a) - first(b) : a.actor < b.actor ? -1 : 1);
+
+/** Adds a range that begins no earlier than the last one, and unites the two when they overlap or touch. */
+function append(ranges: DotRange[], range: DotRange | undefined): void {
+  if (range === undefined) return;
+  const last = ranges.at(-1);
+  if (last === undefined || last.actor !== range.actor || first(range) > last.counter + 1) ranges.push(range);
+  else if (range.counter > last.counter) ranges[ranges.length - 1] = dotRange(last.actor, first(last), range.counter);
 }
 
 /** What both sets know together: a version stays unless the other side has seen it and dropped it. */
@@ -90,7 +114,7 @@ export function update<V>(local: VersionSet<V>, context: VersionVector, actor: A
   const siblings = local.siblings.filter((version) => !covers(context, version.dot));
   siblings.push({ dot, value });
   siblings.sort((x, y) => compareDots(x.dot, y.dot));
-  return { set: { context: joinVectors(known, [dot]), siblings }, dot };
+  return { set: { context: joinVectors(known, onlyDot(dot)), siblings }, dot };
 }
 
 /** How `a` stands to `b`: `before` when merging would give `b`. */

@@ -40,22 +40,21 @@ async function createNetwork(bootstrap, handlers) {
 }
 
 async function serveLibp2p() {
-  const network = await createNetwork([], (self) => ({ message: (from, frame) => void self.send(from, frame) }));
+  // The first frame tells the client that both directions are open.
+  const network = await createNetwork([], (self) => ({
+    message: (from, frame) => void self.send(from, frame),
+    up: (peer) => void self.send(peer, Uint8Array.of(1)),
+  }));
   process.send(network.addresses()[0]);
 }
 
 async function openLibp2p(address) {
-  let onAnswer;
   let server;
-  const isUp = Promise.withResolvers?.() ?? deferred();
-  const network = await createNetwork([address], () => ({
-    message: () => onAnswer(),
-    up(peer) {
-      server = peer;
-      isUp.resolve();
-    },
-  }));
-  await isUp.promise;
+  let resolveHello;
+  const hello = new Promise((resolve) => (resolveHello = resolve));
+  let onAnswer = resolveHello;
+  const network = await createNetwork([address], () => ({ message: () => onAnswer(), up: (peer) => (server = peer) }));
+  await hello;
   return {
     listen: (callback) => (onAnswer = callback),
     send(frame) {
@@ -173,10 +172,4 @@ async function row(links, size, concurrency) {
 function median(numbers) {
   const sorted = numbers.toSorted((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)];
-}
-
-function deferred() {
-  let resolve;
-  const promise = new Promise((onResolve) => (resolve = onResolve));
-  return { promise, resolve };
 }

@@ -1,8 +1,9 @@
 /**
  * The storage contract as a list of cases (ST1): every adapter passes all of them, in Node.js and in a page.
  *
- * A case is a title, which cites its rule, and a function of a fresh world. Nothing here depends on a test runner, so that a browser can run the same cases
- * on the real IndexedDB. The invariant behind them all: a storage is indistinguishable from a sorted map whose commits happen whole, in order.
+ * A case is a title, which cites its rule, and a function of a fresh world. Nothing here depends on a test runner, so that a browser can
+ * run the same cases on the real IndexedDB. The invariant behind them all: a storage is indistinguishable from a sorted map whose commits
+ * happen whole, in order.
  */
 
 import fc from 'fast-check';
@@ -36,7 +37,8 @@ const remove = (name: string): StorageChange => ({ key: key(name), value: undefi
 const number = (n: number): number[] => [n >>> 24, (n >>> 16) & 0xff, (n >>> 8) & 0xff, n & 0xff];
 
 /** Values are compared as texts: a difference is readable in the message. */
-const shown = (value: Uint8Array | undefined): string => (value === undefined ? 'none' : `[${value.length > 64 ? digest(value) : value.join(' ')}]`);
+const shown = (value: Uint8Array | undefined): string =>
+  value === undefined ? 'none' : `[${value.length > 64 ? digest(value) : value.join(' ')}]`;
 const digest = (value: Uint8Array): string => `${value.length} bytes, ${value.reduce((sum, byte) => (Math.imul(sum, 31) + byte) | 0, 7)}`;
 const shownEntries = (entries: readonly StorageEntry[]): string => JSON.stringify(entries.map(([name, value]) => [name, shown(value)]));
 
@@ -86,7 +88,14 @@ const reading: StorageCase[] = [
       const changes = [put('empty'), { key: key('large'), value: large }];
       await storage.commit(changes);
       await holds(storage, changes, 'getMany');
-      same(shownEntries(await storage.range(all)), JSON.stringify([['empty', '[]'], ['large', shown(large)]]), 'range');
+      same(
+        shownEntries(await storage.range(all)),
+        JSON.stringify([
+          ['empty', '[]'],
+          ['large', shown(large)],
+        ]),
+        'range',
+      );
     }),
   },
   {
@@ -119,13 +128,22 @@ const ranges: StorageCase[] = [
   {
     title: '[ST1] keys are ordered bytewise over all bytes, a prefix before what it begins',
     run: inWorld(async (storage) => {
-      const names = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).flatMap((byte) => [`k${byte}`, `k${byte}\0`, `k${byte}\u00ff`, byte]);
+      const names = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).flatMap((byte) => [
+        `k${byte}`,
+        `k${byte}\0`,
+        `k${byte}\u00ff`,
+        byte,
+      ]);
       const shuffled = names.map((_, i) => names[(i * 389) % names.length] ?? '');
       await storage.commit(shuffled.map((name, i) => put(name, ...number(i))));
       const expected = names.toSorted((a, b) => (a < b ? -1 : 1));
       const entries = await storage.range(all);
       same(JSON.stringify(entries.map(([name]) => name)), JSON.stringify(expected), 'the order of the keys');
-      await holds(storage, shuffled.map((name, i) => put(name, ...number(i))), 'the values');
+      await holds(
+        storage,
+        shuffled.map((name, i) => put(name, ...number(i))),
+        'the values',
+      );
     }),
   },
   {
@@ -145,7 +163,13 @@ const ranges: StorageCase[] = [
     title: '[ST1] an empty, an inverted and a vacant range give nothing',
     run: inWorld(async (storage) => {
       await storage.commit([put('b', 1)]);
-      for (const [from, to] of [['b', 'b'], ['c', 'a'], ['b\0', 'c'], ['', ''], ['\u00ff', '\u00ff\u00ff']] as const) {
+      for (const [from, to] of [
+        ['b', 'b'],
+        ['c', 'a'],
+        ['b\0', 'c'],
+        ['', ''],
+        ['\u00ff', '\u00ff\u00ff'],
+      ] as const) {
         same(shownEntries(await storage.range({ from: key(from), to: key(to), limit: 10 })), '[]', `from ${from} to ${to}`);
       }
     }),
@@ -162,12 +186,20 @@ const ranges: StorageCase[] = [
     run: inWorld(async (storage) => {
       const name = (i: number): string => `k${String.fromCharCode(i >> 8, i & 0xff)}`;
       for (let i = 0; i < 3000; i += 500) {
-        await storage.commit(Array.from({ length: 500 }, (_, k) => ({ key: key(name(2999 - i - k)), value: new Uint8Array(1000).fill(i + k) })));
+        await storage.commit(
+          Array.from({ length: 500 }, (_, k) => ({ key: key(name(2999 - i - k)), value: new Uint8Array(1000).fill(i + k) })),
+        );
       }
       const entries = await storage.range(all);
       same(entries.length, 3000, 'all');
-      entries.forEach(([found, value], i) => same(`${found} ${value[0]} ${value.length}`, `${name(i)} ${(2999 - i) & 0xff} 1000`, 'each in its place'));
-      same((await storage.range({ from: key(name(700)), to: key(name(2700)), limit: 1500 })).at(-1)?.[0], key(name(2199)), 'the last of a part');
+      entries.forEach(([found, value], i) =>
+        same(`${found} ${value[0]} ${value.length}`, `${name(i)} ${(2999 - i) & 0xff} 1000`, 'each in its place'),
+      );
+      same(
+        (await storage.range({ from: key(name(700)), to: key(name(2700)), limit: 1500 })).at(-1)?.[0],
+        key(name(2199)),
+        'the last of a part',
+      );
     }),
   },
 ];
@@ -206,7 +238,11 @@ const commits: StorageCase[] = [
       }
       await Promise.all(started);
       same(resolved.join(), Array.from({ length: 300 }, (_, i) => i).join(), 'the order of the answers');
-      await holds(storage, [put('a', ...number(299)), ...Array.from({ length: 10 }, (_, i) => put(`own${i}`, ...number(290 + i)))], 'the last writes');
+      await holds(
+        storage,
+        [put('a', ...number(299)), ...Array.from({ length: 10 }, (_, i) => put(`own${i}`, ...number(290 + i)))],
+        'the last writes',
+      );
     }),
   },
   {
@@ -237,19 +273,12 @@ const commits: StorageCase[] = [
     }),
   },
   {
-    title: '[ST2] a thousand commits at once are all kept',
+    title: '[ST2] many commits at once are all kept, small ones and large ones',
     run: inWorld(async (storage) => {
-      const changes = Array.from({ length: 1000 }, (_, i) => put(`k${i}`, ...number(i)));
-      await Promise.all(changes.map((change, i) => storage.commit([change, put('shared', ...number(i))])));
-      await holds(storage, [...changes, put('shared', ...number(999))], 'every value');
-    }),
-  },
-  {
-    title: '[ST2] many large commits at once are all kept',
-    run: inWorld(async (storage) => {
-      const changes = Array.from({ length: 24 }, (_, i) => ({ key: key(`k${i}`), value: new Uint8Array(512 * 1024).fill(i) }));
-      await Promise.all(changes.map((change) => storage.commit([change])));
-      await holds(storage, changes, 'every value');
+      const small = Array.from({ length: 1000 }, (_, i) => put(`s${i}`, ...number(i)));
+      const large = Array.from({ length: 24 }, (_, i) => ({ key: key(`l${i}`), value: new Uint8Array(512 * 1024).fill(i) }));
+      await Promise.all([...small, ...large].map((change, i) => storage.commit([change, put('shared', ...number(i))])));
+      await holds(storage, [...small, ...large, put('shared', ...number(1023))], 'every value');
     }),
   },
 ];
@@ -259,7 +288,12 @@ const lifecycle: StorageCase[] = [
     title: '[ST1] close finishes what is under way; afterwards everything rejects with CLOSED',
     run: inWorld(async (storage, world) => {
       await storage.commit([put('a', 1)]);
-      const underWay = [storage.commit([put('b', 2)]), storage.getMany([key('a'), key('b')]), storage.range(all), storage.commit([put('c', 3)])];
+      const underWay = [
+        storage.commit([put('b', 2)]),
+        storage.getMany([key('a'), key('b')]),
+        storage.range(all),
+        storage.commit([put('c', 3)]),
+      ];
       const closed = storage.close();
       await rejects(storage.commit([put('d', 4)]), 'CLOSED', 'a commit during close');
       await Promise.all(underWay);
@@ -304,9 +338,18 @@ const someByte = fc.constantFrom('\0', '\u0001', 'a', '\u007f', '\u0080', '\u00f
 const someKey = fc.array(someByte, { maxLength: 3 }).map((bytes) => key(bytes.join('')));
 const someChange = fc.record({ key: someKey, value: fc.option(fc.uint8Array({ maxLength: 4 }), { nil: undefined, freq: 4 }) });
 const someStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('commits' as const), commits: fc.array(fc.array(someChange, { maxLength: 6 }), { minLength: 1, maxLength: 4 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('commits' as const),
+      commits: fc.array(fc.array(someChange, { maxLength: 6 }), { minLength: 1, maxLength: 4 }),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('get' as const), keys: fc.array(someKey, { maxLength: 5 }) }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('range' as const), from: someKey, to: someKey, limit: fc.nat(12), keysOnly: fc.boolean() }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant('range' as const), from: someKey, to: someKey, limit: fc.nat(12), keysOnly: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('reopen' as const) }) },
 );
 
@@ -329,7 +372,11 @@ async function agreesWithModel(storage: Storage, world: StorageWorld, steps: rea
         else model.set(change.key, change.value);
       }
     } else if (step.type === 'get') {
-      await holds(current, step.keys.map((name) => ({ key: name, value: model.get(name) })), 'get');
+      await holds(
+        current,
+        step.keys.map((name) => ({ key: name, value: model.get(name) })),
+        'get',
+      );
     } else if (step.type === 'range') {
       same(shownEntries(await current.range(step)), shownEntries(modelRange(model, step)), 'range');
     } else if (current.durable) {

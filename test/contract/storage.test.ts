@@ -1,6 +1,7 @@
 /**
- * Runs the storage contract against every adapter that Node.js can run, and tests what only one of them can show: kills, locks and full disks with LevelDB,
- * a browser that closes or deletes a database with IndexedDB (in memory here; a page runs the same cases on the real one).
+ * Runs the storage contract against every adapter that Node.js can run, and tests what only one of them can show: kills, locks and full
+ * disks with LevelDB, a browser that closes or deletes a database with IndexedDB (in memory here; a page runs the same cases on the real
+ * one).
  */
 
 import { spawn } from 'node:child_process';
@@ -83,11 +84,15 @@ describe('IndexedDB storage', () => {
     await storage.close();
   });
 
-  it('[ST2] commits ask for strict durability and share transactions', async () => {
+  it('[ST2] commits ask for strict durability and share transactions; so do gets', async () => {
     const storage = await openIdbStorage('strict');
     const transaction = vi.spyOn(IDBDatabase.prototype, 'transaction');
     await Promise.all(Array.from({ length: 50 }, (_, i) => storage.commit([put(`k${i}`, i)])));
     expect(transaction.mock.calls).toEqual([['records', 'readwrite', { durability: 'strict' }]]);
+    transaction.mockClear();
+    const values = await Promise.all(Array.from({ length: 50 }, (_, i) => valueOf(storage, `k${i}`)));
+    expect(values).toEqual(Array.from({ length: 50 }, (_, i) => new Uint8Array([i])));
+    expect(transaction).toHaveBeenCalledTimes(1);
     await storage.close();
   });
 
@@ -113,7 +118,11 @@ describe('IndexedDB storage', () => {
     const storage = await openIdbStorage('quota');
     await storage.commit([put('a', 1)]);
     const { put: original } = IDBObjectStore.prototype;
-    const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, value: unknown, name?: IDBValidKey) {
+    const full = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (
+      this: IDBObjectStore,
+      value: unknown,
+      name?: IDBValidKey,
+    ) {
       if (name === 'c') throw new DOMException('no more space', 'QuotaExceededError');
       return original.call(this, value, name);
     });
@@ -167,7 +176,8 @@ describe('LevelDB storage among processes and disks', { timeout: 60_000 }, () =>
     const names = async (from: string, to: string): Promise<Set<string>> => {
       const entries = await storage.range({ from: key(from), to: key(to), limit: Infinity });
       for (const [name, value] of entries) {
-        if (value.length !== 1024 || value.some((byte) => byte !== (Number(name.slice(1)) & 0xff))) throw new Error(`${name} has a wrong value`);
+        if (value.length !== 1024 || value.some((byte) => byte !== (Number(name.slice(1)) & 0xff)))
+          throw new Error(`${name} has a wrong value`);
       }
       return new Set(entries.map(([name]) => name.slice(1)));
     };

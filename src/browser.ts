@@ -1,0 +1,103 @@
+/**
+ * The entry `ringmesh/browser`: a ready-made peer for a page or a worker, with IndexedDB and WebSocket. It dials Node.js peers and cannot be dialled yet:
+ * two tabs reach each other through none of their own connections, so keys that live on other tabs only are out of reach.
+ *
+ * One tab runs one named peer: a Web Lock per name keeps two tabs from writing one store. All peers of a browser profile and origin are one host (RG3).
+ */
+
+import { checkBrowserStorage, profileEntry, takeLock } from './adapters/browser-profile.ts';
+import { systemClock, systemRandom } from './adapters/clock.ts';
+import { openIdbStorage } from './adapters/idb.ts';
+import { createIdentity, type KeyIdentity, loadIdentity, saveIdentity } from './adapters/identity.ts';
+import { meshWebSockets } from './adapters/libp2p-websockets.ts';
+import { createLibp2pNetwork } from './adapters/libp2p.ts';
+import { openMemoryStorage } from './adapters/memory.ts';
+import type { MeshPeer } from './api.ts';
+import { MeshError } from './core/errors.ts';
+import { Mesh } from './mesh.ts';
+import { checkPeerOptions, commonOptions, describeSelf, meshOptions, type PeerOptions, probeTimes } from './peer-options.ts';
+import type { Storage } from './ports.ts';
+import { Runtime } from './runtime.ts';
+
+export * from './api.ts';
+export { version } from './version.ts';
+
+export interface BrowserPeerOptions extends PeerOptions {
+  /** Which peer of this browser profile: its identity and its data are kept under this name. 1 to 64 of A-Z a-z 0-9 . _ - Default `default`. */
+  readonly name?: string;
+  /** Keep nothing: a new peer each time, with all of its data in memory. Default false. */
+  readonly memory?: boolean;
+  /** Default: a random label that is kept in the profile, so that all of its peers count as one host. */
+  readonly host?: string;
+  /** Default `tab`, or `ephemeral` with `memory`. */
+  readonly class?: 'tab' | 'ephemeral';
+}
+
+const defaultWeight = 32;
+const zone = 'browser';
+
+/** What a peer lives on: gone or given back together. */
+interface Home {
+  readonly storage: Storage;
+  readonly identity: KeyIdentity;
+}
+
+/**
+ * Starts a peer: resolves when it serves requests. `ready()` of the peer tells when it has found the others.
+ *
+ * Rejects with `STORAGE_LOCKED` when another tab runs the peer of that name, and with `STORAGE_FAILED` where the browser keeps nothing (private mode).
+ */
+export async function createPeer(options: BrowserPeerOptions = {}): Promise<MeshPeer> {
+  checkPeerOptions(options);
+  const { cluster, bootstrap, partitions, durableMin } = commonOptions(options);
+  const { storage, identity } = options.memory === true ? homeInMemory() : await homeInProfile(`${cluster}/${peerName(options)}`);
+  try {
+    const host = options.host ?? (await profileHost());
+    const defaults = { host, zone, weight: defaultWeight, class: storage.durable ? 'tab' : 'ephemeral' } as const;
+    const runtime = new Runtime({
+      clock: systemClock,
+      storage,
+      network: createLibp2pNetwork({ cluster, privateKey: identity.privateKey, transports: [meshWebSockets()], bootstrap, dht: 'client' }),
+      peer: { cluster, partitions, durableMin, identity, self: describeSelf(options, defaults), times: probeTimes(options), random: systemRandom },
+    });
+    await runtime.start();
+    return new Mesh(runtime, meshOptions(options));
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+function peerName({ name = 'default' }: BrowserPeerOptions): string {
+  if (/^[A-Za-z0-9._-]{1,64}$/.test(name)) return name;
+  throw new MeshError('OPTION_INVALID', 'the name of a peer has 1 to 64 characters, of letters, digits, dot, underscore and hyphen');
+}
+
+const homeInMemory = (): Home => ({ storage: openMemoryStorage(), identity: createIdentity() });
+
+async function homeInProfile(name: string): Promise<Home> {
+  checkBrowserStorage();
+  const release = await takeLock(`ringmesh/${name}`);
+  try {
+    const identity = loadIdentity(await profileEntry(`identity/${name}`, () => saveIdentity(createIdentity())));
+    return { identity, storage: locked(await openIdbStorage(`ringmesh/${name}`), release) };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** The lock goes with the store. */
+const locked = (storage: Storage, release: () => void): Storage => ({
+  durable: storage.durable,
+  getMany: (keys) => storage.getMany(keys),
+  range: (range) => storage.range(range),
+  commit: (changes) => storage.commit(changes),
+  close: () => storage.close().finally(release),
+});
+
+/** A profile that keeps nothing cannot tell its tabs apart from those of others: then each counts by itself. */
+function profileHost(): Promise<string> {
+  const make = (): string => `browser-${crypto.randomUUID()}`;
+  return profileEntry('host', make).catch(make);
+}

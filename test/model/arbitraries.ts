@@ -1,0 +1,88 @@
+/**
+ * Random values of the core's small types. Names are hard on purpose: what breaks a plain object used as a dictionary, a C string, a path or a UTF-8 encoder
+ * must do nothing here (VR8).
+ */
+
+import fc from 'fast-check';
+
+import { textToBytes, toByteString } from '../../src/core/bytes.ts';
+import type { Actor, ByteString, Dot } from '../../src/core/ids.ts';
+import type { RecordSet, Stored } from '../../src/core/record.ts';
+import { compareDots, covers, type Version, type VersionSet, type VersionVector } from '../../src/core/versions.ts';
+
+export const hardNames = [
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  'valueOf',
+  'a',
+  'b',
+  'a.0',
+  'a:1',
+  '\0',
+  'x\0y',
+  '..',
+  '%2F',
+  ' ',
+  'ÿ',
+  '\u{1f98a}',
+  '\ud800',
+  '\udfff',
+] as const;
+
+export const anActor: fc.Arbitrary<Actor> = fc.constantFrom(...hardNames).map((name) => name as Actor);
+
+export const aCounter = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 1, max: 5 }) }, fc.integer({ min: 1, max: 2 ** 48 }));
+
+/** Any text, with lone surrogates. */
+export const anyText = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) });
+
+export const aText = (maxBytes: number): fc.Arbitrary<string> =>
+  fc.oneof(fc.constantFrom(...hardNames), anyText, fc.string()).filter((text) => textToBytes(text).length <= maxBytes);
+
+export const aByteString = (minLength: number, maxLength: number): fc.Arbitrary<ByteString> =>
+  fc.uint8Array({ minLength, maxLength }).map((bytes) => toByteString(bytes));
+
+export const aKey: fc.Arbitrary<ByteString> = fc.oneof(
+  aByteString(1, 24),
+  fc.constantFrom(...hardNames).map((name) => textToBytes(name)),
+);
+
+export function vectorOf(entries: Iterable<readonly [Actor, number]>): VersionVector {
+  return [...new Map(entries)].map(([actor, counter]) => ({ actor, counter })).sort(compareDots);
+}
+
+export const aVector: fc.Arbitrary<VersionVector> = fc.array(fc.tuple(anActor, aCounter), { maxLength: 5 }).map((entries) => vectorOf(entries));
+
+/** Sets that keep the type's promises (sorted, the context covers every sibling) and no others. A dot names the same value wherever it occurs. */
+export function aSet<V>(valueOf: (dot: Dot) => V): fc.Arbitrary<VersionSet<V>> {
+  return fc.tuple(aVector, fc.array(fc.tuple(anActor, fc.integer({ min: 1, max: 5 })), { maxLength: 6 })).map(([context, picked]) => {
+    const dots = new Map<string, Dot>();
+    for (const [actor, counter] of picked) if (covers(context, { actor, counter })) dots.set(JSON.stringify([actor, counter]), { actor, counter });
+    const siblings: Version<V>[] = [...dots.values()].map((dot) => ({ dot, value: valueOf(dot) }));
+    return { context, siblings: siblings.sort((x, y) => compareDots(x.dot, y.dot)) };
+  });
+}
+
+const aCount = fc.oneof(fc.nat({ max: 300 }), fc.maxSafeNat());
+
+export const aStored: fc.Arbitrary<Stored> = fc.record({
+  tombstone: fc.boolean(),
+  bytes: fc.uint8Array({ maxLength: 40 }),
+  contentType: fc.option(fc.constantFrom('text/plain', 'application/json; charset=utf-8'), { nil: undefined }),
+  time: fc.record({ ms: aCount, tick: fc.nat() }),
+  operation: aByteString(16, 16),
+  priority: fc.nat({ max: 255 }),
+});
+
+/** A record whose versions have values of their own. */
+export const aRecord: fc.Arbitrary<RecordSet> = fc
+  .tuple(
+    aSet(() => undefined),
+    fc.array(aStored, { minLength: 6, maxLength: 6 }),
+  )
+  .map(([set, values]) => ({
+    context: set.context,
+    siblings: set.siblings.map(({ dot }, index) => ({ dot, value: values[index % values.length] as Stored })),
+  }));
