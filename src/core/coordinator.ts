@@ -12,7 +12,7 @@ import { addressOf } from './hash.ts';
 import type { ByteString, Instant } from './ids.ts';
 import { KeysRun, type KeysCommand, type KeysOutcome } from './keys-run.ts';
 import { limits } from './limits.ts';
-import type { MerkleTree } from './merkle.ts';
+import { combine } from './merkle.ts';
 import type { PutCommand, PutOutcome } from './messages.ts';
 import { PutForward } from './put-forward.ts';
 import { liveSiblings, type RecordSet } from './record.ts';
@@ -99,14 +99,27 @@ export class Coordinator {
     }
   }
 
+  /** The roots of the trees for which this peer is a primary, combined when there are several n. */
   #lookAtPartition(now: Instant, id: number, partition: number): void {
-    const { records } = this.#env.replica;
-    records.tree(now, partition, (_, tree) => {
-      records.count(partition, (then, keys) => {
-        const error = [tree, keys].find((result) => result instanceof MeshError);
-        if (error !== undefined) this.#end(then, id, failure(error));
-        else this.#end(then, id, { type: 'partition', root: (tree as MerkleTree).root, keys: keys as number });
+    const { replica, members } = this.#env;
+    const { trees } = replica.records;
+    const isPrimary = (n: number): boolean => members.placement.primaries(partition, n).includes(members.self);
+    const roots: ByteString[] = [];
+    const next = (then: Instant, counts: readonly number[]): void => {
+      const [n, ...rest] = counts;
+      if (n === undefined) return this.#countPartition(id, partition, combine(roots));
+      trees.tree(then, partition, n, (later, tree) => {
+        if (tree instanceof MeshError) return this.#end(later, id, failure(tree));
+        roots.push(tree.root);
+        next(later, rest);
       });
+    };
+    next(now, trees.replicaCounts.filter(isPrimary));
+  }
+
+  #countPartition(id: number, partition: number, root: ByteString): void {
+    this.#env.replica.records.count(partition, (now, keys) => {
+      this.#end(now, id, keys instanceof MeshError ? failure(keys) : { type: 'partition', root, keys });
     });
   }
 

@@ -119,7 +119,7 @@ export class Hints {
   #settle(now: Instant, owner: PeerId, address: Address, n: number, record: RecordSet, done: (now: Instant, gone: boolean) => void): void {
     const { placement, self } = this.#env.members;
     const isPrimary = placement.primaries(placement.partition(address.position), n).includes(self);
-    this.#env.replica.settleHint(now, owner, address, record, isPrimary, (then, gone) => {
+    this.#env.replica.settleHint(now, owner, address, n, record, isPrimary, (then, gone) => {
       if (gone === true) this.#env.emit({ type: 'hint', action: 'delivered', owner, held: this.#owners.size });
       done(then, gone === true);
     });

@@ -2,9 +2,9 @@
  * How a peer's data lies in its storage. Keys are byte strings whose first letter names the kind, so that each kind is one range, and records are ordered
  * by position, hence by partition: a partition streams as one range.
  *
- *   r position(4) bucket NUL key   the record
+ *   r position(4) bucket NUL key   n of the bucket (1), the record
  *   k bucket NUL key               empty: the keys of a bucket in bytewise order, for listings
- *   t partition(2) leaf(1)         the digest of a Merkle leaf
+ *   t n(1) partition(2) leaf(1)    the digest of a Merkle leaf
  *   h owner NUL bucket NUL key     n of the bucket: the record here is kept for this owner too (a hint)
  *   m name                         what the peer knows of itself and of the members
  */
@@ -13,6 +13,7 @@ import { textToBytes, u16Bytes, u32Bytes } from './bytes.ts';
 import { addressOf } from './hash.ts';
 import type { StorageRange } from './disk.ts';
 import type { Address, ByteString, PeerId } from './ids.ts';
+import { limits } from './limits.ts';
 
 const bytes = (text: string): ByteString => text as ByteString;
 
@@ -23,7 +24,8 @@ export const recordKey = (address: Address): ByteString => bytes(`r${u32Bytes(ad
 
 export const indexKey = (address: Address): ByteString => bytes(`k${recordName(address.bucket, address.key)}`);
 
-export const leafKey = (partition: number, leaf: number): ByteString => bytes(`t${u16Bytes(partition)}${String.fromCharCode(leaf)}`);
+export const leafKey = (n: number, partition: number, leaf: number): ByteString =>
+  bytes(`t${String.fromCharCode(n)}${u16Bytes(partition)}${String.fromCharCode(leaf)}`);
 
 export const hintKey = (owner: PeerId, address: Address): ByteString => bytes(`h${textToBytes(owner)}\0${recordName(address.bucket, address.key)}`);
 
@@ -31,9 +33,9 @@ export const metaKey = (name: string): ByteString => bytes(`m${name}`);
 
 export const memberKey = (peer: PeerId): ByteString => bytes(`mmember/${textToBytes(peer)}`);
 
-export const partitionOfLeafKey = (key: ByteString): number => (key.charCodeAt(1) << 8) | key.charCodeAt(2);
+export const partitionOfLeafKey = (key: ByteString): number => (key.charCodeAt(2) << 8) | key.charCodeAt(3);
 
-export const leafOfKey = (key: ByteString): number => key.charCodeAt(3);
+export const leafOfKey = (key: ByteString): number => key.charCodeAt(4);
 
 /** Undefined when the key is not one of `recordKey`. */
 export function addressOfRecordKey(key: ByteString): Address | undefined {
@@ -56,6 +58,9 @@ export function prefixEnd(prefix: ByteString): ByteString {
 }
 
 export const prefixRange = (prefix: string, limit: number): StorageRange => ({ from: bytes(prefix), to: prefixEnd(bytes(prefix)), limit });
+
+/** The leaves of all trees of one n. */
+export const treesRange = (n: number): StorageRange => prefixRange(`t${String.fromCharCode(n)}`, limits.membersMax);
 
 /** All records of a partition from `after` (exclusive) on. */
 export function recordsRange(partition: number, partitions: number, limit: number, after?: ByteString): StorageRange {

@@ -50,9 +50,9 @@ export class MerkleTree {
     this.#root = undefined;
   }
 
-  /** Replaces one record's digest in a leaf and returns the leaf's new digest, to be stored. */
-  replace(index: number, before: ByteString, after: ByteString): ByteString {
-    const changed = xor(xor(this.leaf(index), before), after);
+  /** Puts a record's digest into a leaf, or takes it out again. Returns the leaf's new digest, to be stored. */
+  toggle(index: number, digest: ByteString): ByteString {
+    const changed = xor(this.leaf(index), digest);
     this.setLeaf(index, changed);
     return changed;
   }
@@ -77,6 +77,12 @@ export class MerkleTree {
 function digestOf(children: readonly ByteString[]): ByteString {
   if (children.every((child) => child === emptyDigest)) return emptyDigest;
   return toByteString(sha256(fromByteString(children.join(''))).subarray(0, digestBytes));
+}
+
+/** One digest for several trees, in a fixed order. A single tree stands for itself, empty ones do not count. */
+export function combine(roots: readonly ByteString[]): ByteString {
+  const filled = roots.filter((root) => root !== emptyDigest);
+  return filled.length > 1 ? digestOf(filled) : (filled[0] ?? emptyDigest);
 }
 
 function xor(a: ByteString, b: ByteString): ByteString {

@@ -133,6 +133,13 @@ export class Peer {
   }
 
   #startMachines(addresses: readonly string[]): void {
+    this.replica.records.trees.start((_, treesError) => {
+      if (treesError instanceof MeshError) return this.#startDone(treesError);
+      this.#startMembers(addresses);
+    });
+  }
+
+  #startMembers(addresses: readonly string[]): void {
     this.hints.start((_, hintsError) => {
       if (hintsError !== undefined) return this.#startDone(hintsError);
       this.membership.start(addresses, (now, error) => {

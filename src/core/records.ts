@@ -9,124 +9,133 @@
 import type { Disk, StorageChange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
-import { indexKey, leafKey, leafOfKey, partitionOfLeafKey, prefixEnd, recordKey, recordName, recordsRange } from './layout.ts';
-import { leafCount, leafOf, MerkleTree, recordDigest } from './merkle.ts';
+import { indexKey, recordKey, recordName, recordsRange } from './layout.ts';
 import { decodeRecord, emptyRecord, encodeRecord, type RecordSet } from './record.ts';
 import { partitionOf } from './ring.ts';
-import { toByteString, fromByteString } from './bytes.ts';
+import { type Held, Trees } from './trees.ts';
 
 const countPage = 1000;
-const treesPerGroup = 16;
 
 type Use<T> = (now: Instant, result: T | MeshError) => void;
 
 interface Slot {
+  /** Of the bucket, as the first to open it says. */
+  readonly n: number;
   /** Undefined while it is being read. */
-  record: RecordSet | undefined;
+  held: Held | undefined;
   waiting: Use<RecordSet>[];
   writes: number;
   /** A commit failed: what the disk holds is not what memory says. */
   failed: boolean;
 }
 
+const nothing: Held = { n: 0, record: emptyRecord };
+
 export class Records {
+  readonly trees: Trees;
   readonly #disk: Disk;
   readonly #partitions: number;
   readonly #slots = new Map<string, Slot>();
-  readonly #trees = new Map<number, MerkleTree>();
-  /** Who waits for a group of trees, or that it is there. */
-  readonly #groups = new Map<number, Use<undefined>[] | 'loaded'>();
 
   constructor(disk: Disk, partitions: number) {
     this.#disk = disk;
     this.#partitions = partitions;
+    this.trees = new Trees(disk, partitions);
   }
 
   /** The last committed state, for reads. */
   read(address: Address, use: Use<RecordSet>): void {
-    this.#disk.read([recordKey(address)], (now, result) => use(now, result instanceof MeshError ? result : decode(result[0])));
+    this.#readHeld(address, (now, held) => use(now, held instanceof MeshError ? held : held.record));
+  }
+
+  #readHeld(address: Address, use: Use<Held>): void {
+    this.#disk.read([recordKey(address)], (now, rows) => use(now, rows instanceof MeshError ? rows : heldIn(rows[0])));
   }
 
   /** The last committed states of several keys; one damaged record fails them all, for it must not look absent (VR4). */
   readMany(addresses: readonly Address[], use: Use<readonly RecordSet[]>): void {
-    this.#disk.read(addresses.map(recordKey), (now, result) => {
-      if (result instanceof MeshError) return use(now, result);
-      const records = result.map(decode);
-      const damaged = records.find((record) => record instanceof MeshError);
-      use(now, damaged instanceof MeshError ? damaged : (records as RecordSet[]));
+    this.#disk.read(addresses.map(recordKey), (now, rows) => {
+      if (rows instanceof MeshError) return use(now, rows);
+      const records: RecordSet[] = [];
+      for (const row of rows) {
+        const held = heldIn(row);
+        if (held instanceof MeshError) return use(now, held);
+        records.push(held.record);
+      }
+      use(now, records);
     });
   }
 
-  /** The newest state of a key, to be changed: the caller may call `save` within `use`, and nowhere else. */
-  open(now: Instant, address: Address, use: Use<RecordSet>): void {
+  /** The newest state of a key of a bucket with `n`, to be changed: the caller may call `save` within `use`, and nowhere else. */
+  open(now: Instant, address: Address, n: number, use: Use<RecordSet>): void {
     const name = recordName(address.bucket, address.key);
     const slot = this.#slots.get(name);
-    if (slot?.record !== undefined) return use(now, slot.record);
+    if (slot?.held !== undefined) return use(now, slot.held.record);
     if (slot !== undefined) {
       slot.waiting.push(use);
       return;
     }
-    const opened: Slot = { record: undefined, waiting: [use], writes: 0, failed: false };
+    const opened: Slot = { n, held: undefined, waiting: [use], writes: 0, failed: false };
     this.#slots.set(name, opened);
-    this.tree(now, partitionOf({ partitions: this.#partitions }, address.position), (_, tree) => {
-      if (tree instanceof MeshError) return this.#loaded(now, name, opened, tree);
-      this.read(address, (later, record) => this.#loaded(later, name, opened, record));
+    this.#load(address, opened, () => {});
+  }
+
+  /** Reads the record and the trees that it is or will be in. */
+  #load(address: Address, slot: Slot, read: (held: Held) => void): void {
+    const partition = partitionOf({ partitions: this.#partitions }, address.position);
+    this.#readHeld(address, (now, held) => {
+      if (held instanceof MeshError) return this.#loaded(now, address, slot, held);
+      this.trees.tree(now, partition, slot.n, (then, tree) => {
+        if (tree instanceof MeshError) return this.#loaded(then, address, slot, tree);
+        this.trees.tree(then, partition, held.n || slot.n, (later, other) => {
+          if (!(other instanceof MeshError)) read(held);
+          this.#loaded(later, address, slot, other instanceof MeshError ? other : held);
+        });
+      });
     });
   }
 
-  #loaded(now: Instant, name: string, slot: Slot, record: RecordSet | MeshError): void {
+  #loaded(now: Instant, address: Address, slot: Slot, held: Held | MeshError): void {
     const { waiting } = slot;
     slot.waiting = [];
-    if (record instanceof MeshError) this.#slots.delete(name);
-    else slot.record = record;
+    if (held instanceof MeshError) this.#slots.delete(recordName(address.bucket, address.key));
+    else slot.held = held;
     // Each one sees what the one before it has made of the record.
-    for (const use of waiting) use(now, slot.record ?? record);
-    this.#release(name, slot);
+    for (const use of waiting) use(now, held instanceof MeshError ? held : (slot.held ?? held).record);
+    this.#release(address, slot);
   }
 
-  /** Commits the next state of a key together with `extra`. `done` is called when it is durable. */
-  save(address: Address, next: RecordSet, extra: readonly StorageChange[], done: Use<undefined>): void {
-    const name = recordName(address.bucket, address.key);
-    const partition = partitionOf({ partitions: this.#partitions }, address.position);
-    const slot = this.#slots.get(name);
-    const tree = this.#trees.get(partition);
-    if (slot?.record === undefined || tree === undefined) throw new MeshError('INTERNAL', 'bug: save of a record that is not open');
-    const before = slot.record;
-    const leaf = leafOf(address.position, this.#partitions);
-    const digest = tree.replace(leaf, recordDigest(address, before), recordDigest(address, next));
-    slot.record = next;
+  /** Commits the next state of an open key together with `extra`; no versions at all removes it. `done` is called when it is durable. */
+  save(address: Address, record: RecordSet, extra: readonly StorageChange[], done: Use<undefined>): void {
+    const slot = this.#slots.get(recordName(address.bucket, address.key));
+    if (slot?.held === undefined) throw new MeshError('INTERNAL', 'bug: save of a record that is not open');
+    const before = slot.held;
+    const after = record.context.length === 0 ? nothing : { n: slot.n, record };
+    slot.held = after;
     slot.writes++;
-    const removed = next.context.length === 0;
-    const changes: StorageChange[] = [
-      { key: recordKey(address), value: removed ? undefined : encodeRecord(next) },
-      { key: leafKey(partition, leaf), value: fromByteString(digest) },
-    ];
-    if (removed || before.context.length === 0) changes.push({ key: indexKey(address), value: removed ? undefined : new Uint8Array(0) });
+    const changes: StorageChange[] = [{ key: recordKey(address), value: after.n === 0 ? undefined : rowOf(after) }, ...this.trees.replace(address, before, after)];
+    if ((before.n === 0) !== (after.n === 0)) changes.push({ key: indexKey(address), value: after.n === 0 ? undefined : new Uint8Array(0) });
     this.#disk.write([...changes, ...extra], (now, result) => {
       slot.writes--;
       slot.failed ||= result instanceof MeshError;
-      if (slot.failed && slot.writes === 0) this.#readAgain(address, slot, tree);
-      else this.#release(name, slot);
+      if (slot.failed && slot.writes === 0) this.#readAgain(address, slot);
+      else this.#release(address, slot);
       done(now, result);
     });
   }
 
-  /** After a failed commit: takes the record from the disk again, and the tree's leaf with it. */
-  #readAgain(address: Address, slot: Slot, tree: MerkleTree): void {
-    const name = recordName(address.bucket, address.key);
-    const { record: remembered } = slot;
-    slot.record = undefined;
+  /** After a failed commit: takes the record from the disk again, and the trees with it. */
+  #readAgain(address: Address, slot: Slot): void {
+    const remembered = slot.held ?? nothing;
+    slot.held = undefined;
     slot.failed = false;
-    this.read(address, (now, record) => {
-      if (!(record instanceof MeshError) && remembered !== undefined) {
-        tree.replace(leafOf(address.position, this.#partitions), recordDigest(address, remembered), recordDigest(address, record));
-      }
-      this.#loaded(now, name, slot, record);
-    });
+    // The leaf on disk is mended by the next commit that touches it.
+    this.#load(address, slot, (held) => void this.trees.replace(address, remembered, held));
   }
 
-  #release(name: string, slot: Slot): void {
-    if (slot.writes === 0 && slot.waiting.length === 0 && this.#slots.get(name) === slot) this.#slots.delete(name);
+  #release(address: Address, slot: Slot): void {
+    const name = recordName(address.bucket, address.key);
+    if (slot.writes === 0 && slot.waiting.length === 0 && slot.held !== undefined && this.#slots.get(name) === slot) this.#slots.delete(name);
   }
 
   /** How many records of a partition lie here, tombstones included. */
@@ -139,42 +148,20 @@ export class Records {
       this.count(partition, done, total, last[0]);
     });
   }
-
-  /** The tree of a partition. Trees are read from storage at first use, a group of neighbours at a time, so that a start need not read them all. */
-  tree(now: Instant, partition: number, use: Use<MerkleTree>): void {
-    const group = Math.floor(partition / treesPerGroup);
-    const loading = this.#groups.get(group);
-    if (loading === 'loaded') return use(now, this.#treeOf(partition));
-    const waiter: Use<undefined> = (then, error) => use(then, error instanceof MeshError ? error : this.#treeOf(partition));
-    if (loading !== undefined) {
-      loading.push(waiter);
-      return;
-    }
-    const waiting = [waiter];
-    this.#groups.set(group, waiting);
-    const from = leafKey(group * treesPerGroup, 0);
-    const to = prefixEnd(leafKey((group + 1) * treesPerGroup - 1, leafCount - 1));
-    this.#disk.range({ from, to, limit: treesPerGroup * leafCount }, (later, entries) => {
-      if (entries instanceof MeshError) this.#groups.delete(group);
-      else {
-        this.#groups.set(group, 'loaded');
-        for (const [key, digest] of entries) this.#treeOf(partitionOfLeafKey(key)).setLeaf(leafOfKey(key), toByteString(digest));
-      }
-      for (const done of waiting) done(later, entries instanceof MeshError ? entries : undefined);
-    });
-  }
-
-  #treeOf(partition: number): MerkleTree {
-    let tree = this.#trees.get(partition);
-    if (tree === undefined) this.#trees.set(partition, (tree = new MerkleTree()));
-    return tree;
-  }
 }
 
-function decode(bytes: Uint8Array | undefined): RecordSet | MeshError {
-  if (bytes === undefined) return emptyRecord;
+function rowOf({ n, record }: Held): Uint8Array {
+  const bytes = encodeRecord(record);
+  const row = new Uint8Array(bytes.length + 1);
+  row[0] = n;
+  row.set(bytes, 1);
+  return row;
+}
+
+function heldIn(row: Uint8Array | undefined): Held | MeshError {
+  if (row === undefined) return nothing;
   try {
-    return decodeRecord(bytes);
+    return { n: row[0] ?? 0, record: decodeRecord(row.subarray(1)) };
   } catch (error) {
     if (error instanceof MeshError) return error;
     throw error;

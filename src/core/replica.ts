@@ -60,7 +60,7 @@ export class Replica {
   /** `owner`: the primary in whose place this fallback takes the put; it keeps a hint for it. */
   mint(now: Instant, command: PutCommand, owner: PeerId | undefined, done: Done<Minted>): void {
     const address = addressOf(command.bucket, command.key);
-    this.records.open(now, address, (then, local) => {
+    this.records.open(now, address, command.n, (then, local) => {
       if (local instanceof MeshError) return done(then, local);
       const repeated = local.siblings.find((version) => version.value.operation === command.operation);
       if (repeated !== undefined) return this.#afterCommits(done, { record: local, dot: repeated.dot });
@@ -93,7 +93,7 @@ export class Replica {
     if (call.ordered && drift) {
       return done(now, new MeshError('CLOCK_DRIFT', "a version's time is too far ahead of this peer's clock: set the clocks of the peers"));
     }
-    this.records.open(now, address, (then, local) => {
+    this.records.open(now, address, call.n, (then, local) => {
       if (local instanceof MeshError) return done(then, local);
       const hint = call.owner === undefined ? [] : [hintChange(call.owner, address, call.n)];
       const ordering = compareSets(call.record, local);
@@ -142,8 +142,8 @@ export class Replica {
    * A hint has been delivered: its owner holds `delivered`. Removes the hint unless the record changed since; removes the copy too when this peer is
    * not to hold it, unless this store minted a dot in it: a store must never forget a counter that it gave out (VR3). `done` says whether the hint is gone.
    */
-  settleHint(now: Instant, owner: PeerId, address: Address, delivered: RecordSet, keepCopy: boolean, done: Done<boolean>): void {
-    this.records.open(now, address, (then, local) => {
+  settleHint(now: Instant, owner: PeerId, address: Address, n: number, delivered: RecordSet, keepCopy: boolean, done: Done<boolean>): void {
+    this.records.open(now, address, n, (then, local) => {
       if (local instanceof MeshError) return done(then, local);
       if (compareSets(local, delivered) !== 'equal') return done(then, false);
       const hint: StorageChange = { key: hintKey(owner, address), value: undefined };

@@ -1,0 +1,103 @@
+/**
+ * This peer's Merkle trees: one for each partition and number of replicas, since two peers share all records of a partition only among buckets for whose n
+ * both are primaries (AE1).
+ *
+ * Leaves lie in storage beside the records and change in their batches. Trees are read at first use, some neighbours at a time, so that a start need not
+ * read them all.
+ */
+
+import { fromByteString, toByteString } from './bytes.ts';
+import type { Disk, StorageChange } from './disk.ts';
+import { MeshError } from './errors.ts';
+import type { Address, Instant } from './ids.ts';
+import { leafKey, leafOfKey, partitionOfLeafKey, prefixEnd, treesRange } from './layout.ts';
+import { limits } from './limits.ts';
+import { leafCount, leafOf, MerkleTree, recordDigest } from './merkle.ts';
+import type { RecordSet } from './record.ts';
+import { partitionOf } from './ring.ts';
+
+/** A record and the n of the bucket that it was written with; 0 when there is no record. */
+export interface Held {
+  readonly n: number;
+  readonly record: RecordSet;
+}
+
+type Use<T> = (now: Instant, result: T | MeshError) => void;
+
+const partitionsPerGroup = 16;
+
+export class Trees {
+  readonly #disk: Disk;
+  readonly #partitions: number;
+  readonly #trees = new Map<number, MerkleTree>();
+  /** Who waits for a group of trees, or that it is there. */
+  readonly #groups = new Map<number, Use<undefined>[] | 'loaded'>();
+  readonly #replicaCounts = new Set<number>();
+
+  constructor(disk: Disk, partitions: number) {
+    this.#disk = disk;
+    this.#partitions = partitions;
+  }
+
+  /** The n of which there are records here. */
+  get replicaCounts(): readonly number[] {
+    return [...this.#replicaCounts].sort((a, b) => a - b);
+  }
+
+  /** Looks which n an earlier run has left records of. */
+  start(done: Use<undefined>, n = 1): void {
+    if (n > limits.replicasMax) return this.#disk.read([], (now, result) => done(now, result instanceof MeshError ? result : undefined));
+    this.#disk.range({ ...treesRange(n), limit: 1, keysOnly: true }, (now, entries) => {
+      if (entries instanceof MeshError) return done(now, entries);
+      if (entries.length > 0) this.#replicaCounts.add(n);
+      this.start(done, n + 1);
+    });
+  }
+
+  tree(now: Instant, partition: number, n: number, use: Use<MerkleTree>): void {
+    const firstPartition = partition - (partition % partitionsPerGroup);
+    const group = firstPartition * (limits.replicasMax + 1) + n;
+    const loading = this.#groups.get(group);
+    if (loading === 'loaded') return use(now, this.#at(partition, n));
+    const waiter: Use<undefined> = (then, error) => use(then, error instanceof MeshError ? error : this.#at(partition, n));
+    if (loading !== undefined) {
+      loading.push(waiter);
+      return;
+    }
+    const waiting = [waiter];
+    this.#groups.set(group, waiting);
+    const from = leafKey(n, firstPartition, 0);
+    const to = prefixEnd(leafKey(n, firstPartition + partitionsPerGroup - 1, leafCount - 1));
+    this.#disk.range({ from, to, limit: partitionsPerGroup * leafCount }, (later, entries) => {
+      if (entries instanceof MeshError) this.#groups.delete(group);
+      else {
+        this.#groups.set(group, 'loaded');
+        for (const [key, digest] of entries) this.#at(partitionOfLeafKey(key), n).setLeaf(leafOfKey(key), toByteString(digest));
+      }
+      for (const done of waiting) done(later, entries instanceof MeshError ? entries : undefined);
+    });
+  }
+
+  #at(partition: number, n: number): MerkleTree {
+    const index = partition * (limits.replicasMax + 1) + n;
+    let tree = this.#trees.get(index);
+    if (tree === undefined) this.#trees.set(index, (tree = new MerkleTree()));
+    return tree;
+  }
+
+  /** Takes one state of a record out of the trees and the next one in. Their trees are loaded. Returns the leaves to be stored. */
+  replace(address: Address, before: Held, after: Held): StorageChange[] {
+    const changes: StorageChange[] = [];
+    const partition = partitionOf({ partitions: this.#partitions }, address.position);
+    const leaf = leafOf(address.position, this.#partitions);
+    for (const { n, record } of [before, after]) {
+      if (n === 0) continue;
+      const digest = this.#at(partition, n).toggle(leaf, recordDigest(address, record));
+      this.#replicaCounts.add(n);
+      // Both in one tree: the leaf is written once, with both changes.
+      if (before.n === after.n) changes.length = 0;
+      changes.push({ key: leafKey(n, partition, leaf), value: fromByteString(digest) });
+    }
+    return changes;
+  }
+}
