@@ -3,7 +3,6 @@
  * The program `ringmesh`: its commands, and how failures leave it. One line on standard error, `ringmesh: error: … [CODE]`, and an exit code.
  */
 
-import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import type { ConfigFile } from './cli/config-file.ts';
 import { describeFailure, exitCodes } from './cli/errors.ts';
@@ -20,8 +19,7 @@ import { ringCommand } from './commands/ring.ts';
 import { serveCommand } from './commands/serve.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
-
-const { version } = createRequire(import.meta.url)('ringmesh/package.json') as { version: string };
+import { version } from './package-files.ts';
 
 function createProgram(): Command {
   const program = new Command('ringmesh')

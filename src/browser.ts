@@ -61,7 +61,7 @@ export async function createPeer(options: BrowserPeerOptions = {}): Promise<Mesh
       peer: { cluster, partitions, durableMin, identity, self: describeSelf(options, defaults), times: probeTimes(options), random: systemRandom },
     });
     await runtime.start();
-    return new Mesh(runtime, meshOptions(options));
+    return closedWithPage(new Mesh(runtime, meshOptions(options)));
   } catch (error) {
     await storage.close();
     throw error;
@@ -95,6 +95,14 @@ const locked = (storage: Storage, release: () => void): Storage => ({
   commit: (changes) => storage.commit(changes),
   close: () => storage.close().finally(release),
 });
+
+/** A page that goes away says goodbye as far as it still can; without that the others would have to find out by waiting (MB3). */
+function closedWithPage(peer: MeshPeer): MeshPeer {
+  globalThis.addEventListener('pagehide', (event) => {
+    if (!(event as PageTransitionEvent).persisted) void peer.close();
+  });
+  return peer;
+}
 
 /** A profile that keeps nothing cannot tell its tabs apart from those of others: then each counts by itself. */
 function profileHost(): Promise<string> {

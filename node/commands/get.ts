@@ -48,18 +48,24 @@ ${exitCodesHelp}`,
       else await show(key, answer, options);
       if (options.showContext === true && answer.context !== '') note(`context ${answer.context}`);
       if (answer.outcome === 'absent') process.exitCode = exitCodes.absent;
-      else if (answer.siblings.length > 1) process.exitCode = exitCodes.conflict;
+      else if (distinct(answer.siblings).length > 1) process.exitCode = exitCodes.conflict;
     }),
   );
 
 async function show(key: string, answer: Envelope, options: GetCommandOptions): Promise<void> {
   const name = `${options.bucket}/${visible(key)}`;
-  const [first, second] = answer.siblings;
+  const [first, second] = distinct(answer.siblings);
   if (first === undefined) note(`${name} has no value (a read quorum says so)`);
   else if (second === undefined) await showValue(name, first, options.output);
   else if (options.siblings === true) answer.siblings.forEach((sibling, index) => showSibling(sibling, index + 1, answer.siblings.length));
   else showConflict(name, answer.siblings, options.bucket, key);
 }
+
+/** One value that was written twice is no conflict for a reader. */
+const distinct = (siblings: readonly SiblingJson[]): SiblingJson[] => {
+  const byValue = new Map(siblings.map((sibling) => [`${sibling.contentType} ${sibling.value}`, sibling]));
+  return [...byValue.values()];
+};
 
 async function showValue(name: string, sibling: SiblingJson, output: string | undefined): Promise<void> {
   const value = Buffer.from(sibling.value, 'base64');

@@ -10,6 +10,7 @@ import { createProgress } from '../cli/progress.ts';
 import type { GatewayClient } from '../client/gateway-client.ts';
 import { importFiles, type FileFailure, type ImportReport } from '../files/importer.ts';
 import { walk } from '../files/walk.ts';
+import { valueMaxText } from '../value-limits.ts';
 
 interface ImportCommandOptions extends ClientOptions {
   readonly bucket: string;
@@ -27,7 +28,7 @@ export const importCommand = clientCommand('import')
     'after',
     `
 What is there already is replaced. With several --gateway the import goes on when one of them dies.
-Symbolic links are not followed; a file of more than 1 MiB is an error of that file. Exit code 1
+Symbolic links are not followed; a file of more than ${valueMaxText} is an error of that file. Exit code 1
 when any file failed.
 ${examples('ringmesh import ./site --bucket site', 'ringmesh import ./docs --bucket files --prefix docs/ --gateway http://127.0.0.1:7400,http://127.0.0.1:7401')}`,
   )

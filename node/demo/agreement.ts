@@ -1,6 +1,7 @@
-/** Waits until all peers of the demo are ready, see each other alive and have the same ring. */
+/** Waits until all peers of the demo are ready, in touch with each other and have the same ring. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MemberView } from 'ringmesh/node';
 import { fetchJson, type MembersAnswer, type RingView } from '../client/api.ts';
 import { GatewayClient } from '../client/gateway-client.ts';
 
@@ -32,7 +33,8 @@ export async function awaitAgreement(gateways: readonly string[], peers: readonl
 interface View {
   readonly ring: RingView;
   readonly ready: boolean;
-  readonly alive: number;
+  /** In touch, and not taken for dead. A busy machine may make an alive peer suspect for a moment. */
+  readonly present: number;
 }
 
 async function look(clients: readonly GatewayClient[], peers: readonly string[]): Promise<Agreement> {
@@ -42,7 +44,7 @@ async function look(clients: readonly GatewayClient[], peers: readonly string[])
   const missing = views.flatMap((view, index) => {
     const name = `peer-${index + 1}`;
     if (view === undefined) return [`${name} does not answer`];
-    if (view.alive < peers.length) return [`${name} sees ${view.alive} of ${peers.length} alive`];
+    if (view.present < peers.length) return [`${name} sees ${view.present} of ${peers.length} peers`];
     if (view.ring.digest !== digest) return [`${name} has another ring`];
     return view.ready ? [] : [`${name} is not ready`];
   });
@@ -56,6 +58,7 @@ async function view(client: GatewayClient, peers: readonly string[]): Promise<Vi
     fetchJson<MembersAnswer>(client, '/v1/members'),
     client.request({ method: 'GET', path: '/readyz' }),
   ]);
-  const alive = members.filter((member) => member.state === 'alive' && peers.includes(member.peer)).length;
-  return { ring, ready: readiness.status === 200, alive };
+  const isPresent = (member: MemberView): boolean => ['alive', 'suspect'].includes(member.state) && (member.self || member.connected);
+  const present = members.filter((member) => isPresent(member) && peers.includes(member.peer)).length;
+  return { ring, ready: readiness.status === 200, present };
 }

@@ -2,18 +2,18 @@
 
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { CliError, codeOf } from '../cli/errors.ts';
 import { countText, note, print } from '../cli/output.ts';
 import { programCall } from '../cli/program-call.ts';
 import { onStopSignal } from '../cli/stop-signal.ts';
+import { pageFolder } from '../package-files.ts';
 import { awaitAgreement } from './agreement.ts';
 import { checkPorts, planPeers, serveFlags, type DemoOptions } from './plan.ts';
 import { demoScreen } from './screen.ts';
 import { SupervisedPeer } from './supervised-peer.ts';
 
 const agreeWithinMs = 30_000;
-const page = fileURLToPath(new URL('../../web/index.html', import.meta.url));
 
 export async function runDemo(options: DemoOptions): Promise<void> {
   const startedAt = performance.now();
@@ -39,7 +39,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   );
   if (!stopping.signal.aborted) {
     const startMs = performance.now() - startedAt;
-    print(demoScreen({ plans, serving, agreement, data: options.data, startMs, page: existsSync(page), program: programCall() }));
+    print(demoScreen({ plans, serving, agreement, data: options.data, startMs, page: existsSync(join(pageFolder, 'index.html')), program: programCall() }));
   }
   return stopped;
 }

@@ -6,11 +6,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { CliError } from '../cli/errors.ts';
 import type { PeerPlan } from './plan.ts';
 
-const program = fileURLToPath(new URL('../main.js', import.meta.url));
+/** The program that this process runs. */
+const program = process.argv[1] ?? '';
 const pausesMs = [500, 1000, 2000, 4000, 8000];
 /** After so long a life a death is not counted with the earlier ones. */
 const soundMs = 60_000;

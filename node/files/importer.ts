@@ -9,6 +9,7 @@ import { answerError, jsonOf, keyPath, type Envelope, type Receipt } from '../cl
 import { NoAnswerError, type GatewayAnswer, type GatewayClient } from '../client/gateway-client.ts';
 import { keyPages } from '../client/listing.ts';
 import { encodeSegment } from '../key-path.ts';
+import { keyMaxBytes, valueMaxBytes, valueMaxText } from '../value-limits.ts';
 import { codeOf } from '../cli/errors.ts';
 import { inParallel, patiently, type Tries } from './patience.ts';
 import { contentTypeOf, type FoundFile } from './walk.ts';
@@ -33,9 +34,6 @@ export interface ImportReport {
   readonly retried: number;
   readonly failed: readonly FileFailure[];
 }
-
-const valueMaxBytes = 1024 * 1024;
-const keyMaxBytes = 1024;
 
 export async function importFiles(client: GatewayClient, files: readonly FoundFile[], options: ImportOptions): Promise<ImportReport> {
   const run = new Import(client, options);
@@ -111,7 +109,7 @@ class Import {
   }
 
   async #put(file: FoundFile): Promise<void> {
-    if (file.bytes > valueMaxBytes) return this.#refuse(file, 'VALUE_TOO_LARGE', `has ${file.bytes} bytes; a value may have at most ${valueMaxBytes} (1 MiB)`);
+    if (file.bytes > valueMaxBytes) return this.#refuse(file, 'VALUE_TOO_LARGE', `has ${file.bytes} bytes; a value may have at most ${valueMaxBytes} (${valueMaxText})`);
     if (Buffer.byteLength(this.#options.prefix + file.name) > keyMaxBytes) return this.#refuse(file, 'KEY_INVALID', `its name is longer than ${keyMaxBytes} bytes`);
     const body = await readFile(file.path);
     const key = this.#key(file);
@@ -153,11 +151,26 @@ class Import {
   /** Siblings that all hold this file's bytes are our own retries: one more put makes them one. */
   async #settle(file: FoundFile): Promise<void> {
     const path = keyPath(this.#options.bucket, this.#key(file));
-    const answer = await patiently(this.#client, this.#tries, { request: () => ({ method: 'GET', path, headers: { Accept: 'application/json' } }) });
-    if (answer.status !== 200) return;
-    const { siblings, context } = jsonOf<Envelope>(answer);
-    if (siblings.length < 2) return;
+    const seen = await this.#widestView(file);
+    if (seen === undefined || seen.siblings.length < 2) return;
     const body = await readFile(file.path);
-    if (siblings.every((sibling) => Buffer.from(sibling.value, 'base64').equals(body))) await this.#write(file, path, body, context);
+    if (seen.siblings.every((sibling) => Buffer.from(sibling.value, 'base64').equals(body))) await this.#write(file, path, body, seen.context);
+  }
+
+  /** What all replicas know, or if not all of them answer, what a quorum does. */
+  async #widestView(file: FoundFile): Promise<Envelope | undefined> {
+    const view = async (r: number | undefined): Promise<Envelope | undefined> => {
+      const path = keyPath(this.#options.bucket, this.#key(file), { r });
+      const answer = await patiently(this.#client, this.#tries, {
+        request: () => ({ method: 'GET', path, headers: { Accept: 'application/json' } }),
+        isFinal: (answer) => answer.status !== 503 || r !== undefined,
+      });
+      return answer.status === 200 ? jsonOf<Envelope>(answer) : undefined;
+    };
+    const quorum = await view(undefined);
+    return (quorum === undefined ? undefined : await view(replicasOf(quorum))) ?? quorum;
   }
 }
+
+/** How many replicas the bucket has: each primary has its line in the receipt, whether it answered or not. */
+const replicasOf = (answer: Envelope): number => Math.max(1, answer.replicas.filter((replica) => replica.role === 'primary').length);

@@ -4,12 +4,12 @@
  */
 
 import type { IncomingMessage } from 'node:http';
+import { valueMaxBytes, valueMaxText } from '../value-limits.ts';
 import { GatewayError } from './errors.ts';
 
-export const valueMaxBytes = 1024 * 1024;
 const bodiesMaxBytes = 256 * 1024 * 1024;
 
-const tooLarge = (): GatewayError => new GatewayError('VALUE_TOO_LARGE', `a value may have at most ${valueMaxBytes} bytes (1 MiB)`);
+const tooLarge = (): GatewayError => new GatewayError('VALUE_TOO_LARGE', `a value may have at most ${valueMaxBytes} bytes (${valueMaxText})`);
 
 /** True when the Content-Length alone forbids the body. */
 export const declaredTooLarge = (incoming: IncomingMessage): boolean => Number(incoming.headers['content-length'] ?? 0) > valueMaxBytes;

@@ -58,8 +58,8 @@ function absentResponse(result: GetResult, form: 'json' | 'bytes', headers: Read
 }
 
 function valueResponse(siblings: readonly Sibling[], headers: Readonly<Record<string, string>>): Response {
-  const [first, second] = siblings;
-  if (first === undefined || second !== undefined) {
+  const [first] = siblings;
+  if (first === undefined || !siblings.every((sibling) => sameValue(sibling, first))) {
     const { contentType, body } = writeMultipart(siblings);
     return new Response(body, { status: 300, headers: { ...headers, 'Content-Type': contentType, 'Content-Length': `${body.length}` } });
   }
@@ -74,6 +74,9 @@ function valueResponse(siblings: readonly Sibling[], headers: Readonly<Record<st
     },
   });
 }
+
+/** One value that was written twice, by a client that tried again, is no conflict for a reader; the context covers both. */
+const sameValue = (a: Sibling, b: Sibling): boolean => a.contentType === b.contentType && Buffer.compare(a.value, b.value) === 0;
 
 function writeOptions(c: RequestContext): PutOptions {
   const { 'x-ringmesh-context': context, 'if-match': ifMatch, 'if-none-match': ifNoneMatch, 'content-encoding': encoding } = c.env.incoming.headers;

@@ -7,7 +7,6 @@ import { constants } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createPeer, type MeshEvent, type MeshPeer } from 'ringmesh/node';
 import { CliError, codeOf } from '../cli/errors.ts';
 import { createApp } from '../gateway/app.ts';
@@ -16,6 +15,7 @@ import { EventStreams } from '../gateway/events.ts';
 import { createMetrics } from '../gateway/metrics.ts';
 import { readPage } from '../gateway/page.ts';
 import { bindServer, type GatewayServer } from '../gateway/server.ts';
+import { pageFolder } from '../package-files.ts';
 import type { ServeSettings } from './settings.ts';
 
 export interface PeerServer {
@@ -31,9 +31,6 @@ export interface PeerServerHooks {
   onEvent(event: MeshEvent): void;
   onBug(error: unknown): void;
 }
-
-/** The built demo page lies beside the built program. */
-const pageFolder = fileURLToPath(new URL('../../web', import.meta.url));
 
 export async function startPeerServer(settings: ServeSettings, hooks: PeerServerHooks): Promise<PeerServer> {
   if (settings.data !== undefined) await checkFolder(settings.data);

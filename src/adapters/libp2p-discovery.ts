@@ -6,20 +6,26 @@
  */
 
 import type { Connection, Libp2p } from '@libp2p/interface';
+import { peerIdFromString } from '@libp2p/peer-id';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { CID } from 'multiformats/cid';
 import { create as createDigest } from 'multiformats/hashes/digest';
+import type { PeerId } from '../core/ids.ts';
 import { peerId } from '../core/ids.ts';
 import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
 import type { Links } from './libp2p-links.ts';
 
 const dialTimeoutMs = 10_000;
+/** How long a reached peer may take until the link is up. */
+const linkPatienceMs = 2000;
 
 interface BootstrapAddress {
   readonly address: Multiaddr;
   reached: boolean;
+  /** Who answered there the last time. */
+  peer: PeerId | undefined;
   failures: number;
   dialling: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
@@ -39,7 +45,7 @@ export class Bootstrap {
 
   constructor(options: BootstrapOptions) {
     this.#options = options;
-    this.#addresses = options.addresses.map((address) => ({ address, reached: false, failures: 0, dialling: false, timer: undefined }));
+    this.#addresses = options.addresses.map((address) => ({ address, reached: false, peer: undefined, failures: 0, dialling: false, timer: undefined }));
   }
 
   /** Also called when the last link went down: then all addresses count as not reached. */
@@ -58,13 +64,12 @@ export class Bootstrap {
   #dial(entry: BootstrapAddress): void {
     if (this.#closed || entry.dialling || entry.reached) return;
     entry.dialling = true;
-    const { node, links, report } = this.#options;
-    void node
-      .dial(entry.address, { signal: AbortSignal.timeout(dialTimeoutMs) })
-      .then((connection: Connection) => {
+    const { links, report } = this.#options;
+    void this.#connection(entry)
+      .then((connection) => {
         entry.reached = true;
-        entry.failures = 0;
-        links.touch(peerId(connection.remotePeer.toString()), connection);
+        entry.peer = peerId(connection.remotePeer.toString());
+        links.touch(entry.peer, connection);
       })
       .catch((error: unknown) => {
         // Our own address in a list that all peers share.
@@ -77,17 +82,24 @@ export class Bootstrap {
       });
   }
 
+  /** Dialling an address without a peer id makes another connection each time, and libp2p then breaks off the second. */
+  async #connection({ address, peer }: BootstrapAddress): Promise<Connection> {
+    const { node } = this.#options;
+    const known = peer === undefined ? [] : node.getConnections(peerIdFromString(peer));
+    return known.find(({ status }) => status === 'open') ?? node.dial(address, { signal: AbortSignal.timeout(dialTimeoutMs) });
+  }
+
   /** Looks again later: after a failure, or to see that a reached address has led to a link. */
   #again(entry: BootstrapAddress): void {
-    if (this.#closed || (entry.reached && this.#options.links.upCount > 0)) return;
-    entry.timer = setTimeout(
-      () => {
-        entry.timer = undefined;
-        if (this.#options.links.upCount === 0) entry.reached = false;
-        this.#dial(entry);
-      },
-      backoffMs(entry.failures++),
-    );
+    const { links } = this.#options;
+    if (this.#closed || (entry.reached && links.upCount > 0)) return;
+    const delayMs = entry.reached ? linkPatienceMs : backoffMs(entry.failures++);
+    if (entry.reached) entry.failures = 0;
+    entry.timer = setTimeout(() => {
+      entry.timer = undefined;
+      if (links.upCount === 0) entry.reached = false;
+      this.#dial(entry);
+    }, delayMs);
   }
 }
 

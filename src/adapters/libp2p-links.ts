@@ -16,6 +16,7 @@ import type { NetworkHandlers } from '../ports.ts';
 import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
 import { FrameReader } from './libp2p-framing.ts';
+import { updateWindowRarely } from './libp2p-muxer.ts';
 import { FrameWriter } from './libp2p-writer.ts';
 
 export interface LinksOptions {
@@ -265,6 +266,7 @@ export class Links {
 
   #read(link: Link, stream: Stream, connection: Connection): void {
     const { handlers, report, frameMaxBytes } = this.#options;
+    updateWindowRarely(stream);
     const reader = new FrameReader(frameMaxBytes, (frame) => {
       if (!this.#closed) handlers.message(link.peer, frame);
     });

@@ -5,7 +5,7 @@
  * has a frame under way that is larger than the window it was given: this factory closes a connection that does.
  */
 
-import type { MessageStream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface';
+import type { MessageStream, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface';
 import { yamux } from '@libp2p/yamux';
 
 const windowMaxBytes = 4 * 1024 * 1024;
@@ -14,27 +14,6 @@ const undecodedMaxBytes = windowMaxBytes + 256 * 1024;
 
 interface Decoding {
   readonly decoder?: { readonly buffer?: { readonly byteLength: number } };
-}
-
-interface Receiving {
-  state?: number;
-  recvWindow?: number;
-  recvWindowCapacity?: number;
-  sendWindowUpdate?: () => void;
-}
-
-const established = 3;
-
-/**
- * Yamux tells the sender of its free window after every single message, which costs as much as the message. Half a window is early enough.
- */
-function updateWindowRarely(stream: Receiving): void {
-  const update = stream.sendWindowUpdate?.bind(stream);
-  if (update === undefined) return;
-  stream.sendWindowUpdate = () => {
-    const { state, recvWindow = 0, recvWindowCapacity = 0 } = stream;
-    if (state !== established || recvWindowCapacity * 2 < recvWindow) update();
-  };
 }
 
 export function boundedYamux(): () => StreamMuxerFactory {
@@ -56,9 +35,31 @@ export function boundedYamux(): () => StreamMuxerFactory {
           muxer.abort(error);
           connection.abort(error);
         });
-        muxer.addEventListener('stream', (event) => updateWindowRarely(event.detail));
         return muxer;
       },
     };
+  };
+}
+
+interface Receiving {
+  state?: number;
+  recvWindow?: number;
+  recvWindowCapacity?: number;
+  sendWindowUpdate?: () => void;
+}
+
+const established = 3;
+
+/**
+ * Yamux tells the sender of its free window after every single message, which costs as much as the message. Half a window is early enough. For streams
+ * of other multiplexers it does nothing.
+ */
+export function updateWindowRarely(stream: Stream): void {
+  const inner = stream as Receiving;
+  const update = inner.sendWindowUpdate?.bind(stream);
+  if (update === undefined) return;
+  inner.sendWindowUpdate = () => {
+    const { state, recvWindow = 0, recvWindowCapacity = 0 } = inner;
+    if (state !== established || recvWindowCapacity * 2 < recvWindow) update();
   };
 }

@@ -8,13 +8,14 @@ import { type ErrorCode, MeshError } from './errors.ts';
 import type { DurabilityClass, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
 import type { Answer, Call, Listed, MemberRecord, MemberSummary, Message, Notice, PutCommand, PutOutcome, Receipt, Rumors, SignedMember } from './messages.ts';
+import { digestBytes } from './merkle.ts';
 import { decodeRecord, encodeRecord, readDot, readVector, type RecordSet, writeDot, writeVector } from './record.ts';
 
 export const protocolVersion = 1;
 
 const kinds = ['call', 'answer', 'notice'] as const;
-const callTypes = ['put', 'store', 'fetch', 'list', 'probe', 'probeFor', 'sync'] as const;
-const answerTypes = ['putDone', 'stored', 'fetched', 'listed', 'probed', 'synced', 'refused'] as const;
+const callTypes = ['put', 'store', 'fetch', 'list', 'compare', 'leaves', 'probe', 'probeFor', 'sync'] as const;
+const answerTypes = ['putDone', 'stored', 'fetched', 'listed', 'digests', 'leafKeys', 'probed', 'synced', 'refused'] as const;
 const modes = ['strict', 'sloppy', 'any'] as const;
 const resolvers = ['siblings', 'lww', 'priority'] as const;
 const classes = ['server', 'tab', 'ephemeral'] as const;
@@ -22,6 +23,7 @@ const outcomes = ['ok', 'partial', 'unknown'] as const;
 const states = ['stored', 'answered', 'pending', 'unreachable', 'timeout', 'refused'] as const;
 const roles = ['primary', 'fallback'] as const;
 const statuses = ['up', 'paused', 'left'] as const;
+const levels = ['all', 'group', 'partition', 'inner'] as const;
 const healths = ['alive', 'suspect', 'dead'] as const;
 
 export function encodeMessage(message: Message): Uint8Array {
@@ -78,6 +80,15 @@ function writeCall(writer: Writer, call: Call): void {
       writer.text(call.bucket).byteString(call.prefix).uint(call.limit);
       writer.uint(call.after === undefined ? 0 : 1).byteString(call.after ?? '');
       return;
+    case 'compare':
+      writer.uint(call.n);
+      writeOne(writer, levels, call.level);
+      writeList(writer, call.nodes, (node) => writer.uint(node));
+      writer.byteString(call.digest);
+      return;
+    case 'leaves':
+      writer.uint(call.n);
+      return writeList(writer, call.nodes, (node) => writer.uint(node));
     case 'probe':
       return;
     case 'probeFor':
@@ -96,7 +107,7 @@ function readCall(reader: Reader): Call {
       return { type, command: readCommand(reader) };
     case 'store': {
       const target = readTarget(reader);
-      const n = reader.uint(limits.replicasMax);
+      const n = readReplicaCount(reader);
       const owner = reader.text(limits.peerIdMaxBytes);
       return { type, ...target, n, owner: owner === '' ? undefined : (owner as PeerId), ordered: reader.bool(), record: readRecord(reader) };
     }
@@ -110,6 +121,13 @@ function readCall(reader: Reader): Call {
       const after = reader.byteString(limits.keyMaxBytes);
       return { type, bucket, prefix, limit, after: hasAfter ? after : undefined };
     }
+    case 'compare': {
+      const n = readReplicaCount(reader);
+      const level = readOne(reader, levels);
+      return { type, n, level, nodes: readNodes(reader), digest: reader.byteString(digestBytes) };
+    }
+    case 'leaves':
+      return { type, n: readReplicaCount(reader), nodes: readNodes(reader) };
     case 'probe':
       return { type };
     case 'probeFor':
@@ -137,7 +155,7 @@ function readCommand(reader: Reader): PutCommand {
   const contentType = reader.text(limits.contentTypeMaxBytes);
   const priority = reader.uint(255);
   const operation = reader.byteString(16);
-  const n = reader.uint(limits.replicasMax);
+  const n = readReplicaCount(reader);
   const w = reader.uint(n);
   if (w < 1) throw Reader.invalid('w is zero');
   const mode = readOne(reader, modes);
@@ -163,6 +181,10 @@ function writeAnswer(writer: Writer, answer: Answer): void {
       });
       writer.uint(answer.more ? 1 : 0);
       return;
+    case 'digests':
+      return writeList(writer, answer.digests, (digest) => writer.byteString(digest));
+    case 'leafKeys':
+      return writeList(writer, answer.entries, (entry) => writer.text(entry.bucket).byteString(entry.key).byteString(entry.digest));
     case 'probed':
       writer.uint(answer.alive ? 1 : 0);
       return;
@@ -192,6 +214,10 @@ function readAnswer(reader: Reader): Answer {
       const entries = readList(reader, limits.listMax, (): Listed => ({ key: readKey(reader), record: readRecord(reader) }));
       return { type, entries, more: reader.bool() };
     }
+    case 'digests':
+      return { type, digests: readList(reader, limits.digestsMax, () => reader.byteString(digestBytes)) };
+    case 'leafKeys':
+      return { type, entries: readList(reader, limits.digestsMax, () => ({ ...readTarget(reader), digest: reader.byteString(digestBytes) })) };
     case 'probed':
       return { type, alive: reader.bool() };
     case 'synced': {
@@ -342,6 +368,14 @@ function readPeer(reader: Reader): PeerId {
   const peer = reader.text(limits.peerIdMaxBytes);
   if (peer === '') throw Reader.invalid('empty peer id');
   return peer as PeerId;
+}
+
+const readNodes = (reader: Reader): number[] => readList(reader, limits.compareNodesMax, () => reader.uint());
+
+function readReplicaCount(reader: Reader): number {
+  const n = reader.uint(limits.replicasMax);
+  if (n === 0) throw Reader.invalid('n is zero');
+  return n;
 }
 
 const readClass = (reader: Reader): DurabilityClass => readOne(reader, classes);

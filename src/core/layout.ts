@@ -14,6 +14,7 @@ import { addressOf } from './hash.ts';
 import type { StorageRange } from './disk.ts';
 import type { Address, ByteString, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
+import { leafCount } from './merkle.ts';
 
 const bytes = (text: string): ByteString => text as ByteString;
 
@@ -68,6 +69,14 @@ export function recordsRange(partition: number, partitions: number, limit: numbe
   const end = (partition + 1) * span;
   const to = end === 2 ** 32 ? bytes('s') : bytes(`r${u32Bytes(end)}`);
   return { from: after === undefined ? bytes(`r${u32Bytes(partition * span)}`) : bytes(`${after}\0`), to, limit };
+}
+
+/** The records whose positions fall into one leaf of a partition. */
+export function leafRecordsRange(partition: number, leaf: number, partitions: number): StorageRange {
+  const span = 2 ** 32 / partitions / leafCount;
+  const start = (partition * leafCount + leaf) * span;
+  const to = start + span === 2 ** 32 ? bytes('s') : bytes(`r${u32Bytes(start + span)}`);
+  return { from: bytes(`r${u32Bytes(start)}`), to, limit: limits.digestsMax };
 }
 
 /** The index entries of a bucket's keys that begin with `prefix`, after the key `after`. */

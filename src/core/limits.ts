@@ -23,6 +23,9 @@ export const limits = {
   replicasMax: 16,
   weightMax: 1024,
   listMax: 1000,
+  /** Nodes of Merkle trees that one message asks about, and digests that it answers with. */
+  compareNodesMax: 64,
+  digestsMax: 70_000,
   pendingRequestsMax: 20_000,
   timeoutMaxMs: 120_000,
 } as const;

@@ -14,11 +14,11 @@ import { writeDot, writeVector } from './record.ts';
 
 export const leafCount = 256;
 export const innerCount = 16;
-const leavesPerInner = leafCount / innerCount;
-const digestBytes = 16;
+export const leavesPerInner = leafCount / innerCount;
+export const digestBytes = 16;
 const algorithmVersion = 1;
 
-const emptyDigest = '\0'.repeat(digestBytes) as ByteString;
+export const emptyDigest = '\0'.repeat(digestBytes) as ByteString;
 
 /** 16 bytes that name a record's versions; all zero for a record that does not exist. */
 export function recordDigest(address: Address, set: RecordSet): ByteString {
@@ -37,8 +37,9 @@ export function leafOf(position: number, partitions: number): number {
 
 export class MerkleTree {
   readonly #leaves: ByteString[] = Array.from({ length: leafCount }, () => emptyDigest);
-  #inner: ByteString[] | undefined;
-  #root: ByteString | undefined;
+  /** Undefined where a leaf below has changed since. */
+  readonly #inner: (ByteString | undefined)[] = Array.from({ length: innerCount }, () => emptyDigest);
+  #root: ByteString | undefined = emptyDigest;
 
   leaf(index: number): ByteString {
     return this.#leaves[index] ?? emptyDigest;
@@ -46,7 +47,7 @@ export class MerkleTree {
 
   setLeaf(index: number, digest: ByteString): void {
     this.#leaves[index] = digest;
-    this.#inner = undefined;
+    this.#inner[Math.floor(index / leavesPerInner)] = undefined;
     this.#root = undefined;
   }
 
@@ -59,8 +60,9 @@ export class MerkleTree {
 
   /** The digests of the 16 inner nodes. */
   inner(): readonly ByteString[] {
-    this.#inner ??= Array.from({ length: innerCount }, (_, node) => digestOf(this.leavesUnder(node)));
-    return this.#inner;
+    const digests = this.#inner.map((digest, node) => digest ?? digestOf(this.leavesUnder(node)));
+    digests.forEach((digest, node) => (this.#inner[node] = digest));
+    return digests;
   }
 
   leavesUnder(node: number): readonly ByteString[] {
@@ -74,7 +76,7 @@ export class MerkleTree {
 }
 
 /** A node over empty children is empty itself, so that an empty tree looks the same at any height. */
-function digestOf(children: readonly ByteString[]): ByteString {
+export function digestOf(children: readonly ByteString[]): ByteString {
   if (children.every((child) => child === emptyDigest)) return emptyDigest;
   return toByteString(sha256(fromByteString(children.join(''))).subarray(0, digestBytes));
 }

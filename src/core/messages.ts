@@ -55,12 +55,28 @@ export interface Listed {
   readonly record: RecordSet;
 }
 
+/** From the top: all partitions, groups of them, a partition, its inner nodes. */
+export type CompareLevel = 'all' | 'group' | 'partition' | 'inner';
+
+export interface LeafEntry {
+  readonly bucket: string;
+  readonly key: ByteString;
+  readonly digest: ByteString;
+}
+
 export type Call =
   | { readonly type: 'put'; readonly command: PutCommand }
   /** `n`: of the bucket. `owner`: keep it for that primary, which cannot be reached (a hint). `ordered`: the bucket orders values by time, so drift is refused (VR7). */
   | { readonly type: 'store'; readonly bucket: string; readonly key: ByteString; readonly n: number; readonly record: RecordSet; readonly owner: PeerId | undefined; readonly ordered: boolean }
   | { readonly type: 'fetch'; readonly bucket: string; readonly key: ByteString }
   | { readonly type: 'list'; readonly bucket: string; readonly prefix: ByteString; readonly after: ByteString | undefined; readonly limit: number }
+  /**
+   * Anti-entropy over the partitions that both peers hold for this n: the digests below these nodes of a level, please. Level `all` has one node and names
+   * the sender's digest of it: nothing is answered when it is the same.
+   */
+  | { readonly type: 'compare'; readonly n: number; readonly level: CompareLevel; readonly nodes: readonly number[]; readonly digest: ByteString }
+  /** The keys in these leaves, with the digests of their records. */
+  | { readonly type: 'leaves'; readonly n: number; readonly nodes: readonly number[] }
   | { readonly type: 'probe' }
   /** Please probe this peer for me (SWIM's indirect probe). */
   | { readonly type: 'probeFor'; readonly target: PeerId }
@@ -72,6 +88,9 @@ export type Answer =
   | { readonly type: 'stored'; readonly durable: boolean }
   | { readonly type: 'fetched'; readonly record: RecordSet }
   | { readonly type: 'listed'; readonly entries: readonly Listed[]; readonly more: boolean }
+  /** The digests below each node asked for, one node's after the other's. */
+  | { readonly type: 'digests'; readonly digests: readonly ByteString[] }
+  | { readonly type: 'leafKeys'; readonly entries: readonly LeafEntry[] }
   | { readonly type: 'probed'; readonly alive: boolean }
   /** The receiver's table, without the signed records; absent when the digests were equal. */
   | { readonly type: 'synced'; readonly summary: readonly MemberSummary[] | undefined }

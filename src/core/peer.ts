@@ -7,10 +7,12 @@
  */
 
 import { textToBytes, toByteString, hex } from './bytes.ts';
+import { AntiEntropy } from './anti-entropy.ts';
 import { Calls } from './calls.ts';
 import { Coordinator, type Request, type Reply } from './coordinator.ts';
 import { Disk, type DiskAnswer, type DiskRequest } from './disk.ts';
 import type { Environment } from './environment.ts';
+import { serveCompare, serveLeaves } from './exchange.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
 import { Hints } from './hints.ts';
@@ -61,6 +63,7 @@ export class Peer {
   readonly #disk: Disk;
   readonly #env: Environment;
   readonly #puts: PutsServed;
+  readonly #antiEntropy: AntiEntropy;
   #outbox: Output[] = [];
   #started = false;
 
@@ -74,7 +77,7 @@ export class Peer {
       self: identity.peerId,
       timers,
       send: (to, message) => this.#send(to, message),
-      serveSelf: (now, body, answer) => this.#serve(now, body, answer),
+      serveSelf: (now, body, answer) => this.#serve(now, identity.peerId, body, answer),
     });
     this.replica = new Replica({ disk: this.#disk, durable: options.durable, partitions: options.partitions, emit });
     this.membership = new Membership({
@@ -90,6 +93,7 @@ export class Peer {
     const hinted = (owner: string): void => this.hints.added(owner as PeerId);
     this.#env = { calls: this.calls, timers, replica: this.replica, members: this.membership, random, emit, hinted };
     this.#puts = new PutsServed(this.#env);
+    this.#antiEntropy = new AntiEntropy(this.#env);
     this.hints = new Hints(this.#env, this.#disk);
     this.coordinator = new Coordinator(this.#env, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
   }
@@ -144,7 +148,9 @@ export class Peer {
       if (hintsError !== undefined) return this.#startDone(hintsError);
       this.membership.start(addresses, (now, error) => {
         this.#startDone(error);
-        if (error === undefined) this.#deliverHints(now);
+        if (error !== undefined) return;
+        this.#deliverHints(now);
+        this.#antiEntropy.start(now);
       });
     });
   }
@@ -176,7 +182,7 @@ export class Peer {
     else {
       if (message.ring !== '' && message.ring !== this.membership.placement.ring.digest) this.membership.compareWith(now, from);
       const { id } = message;
-      this.#serve(now, message.body, (_, body) => this.#send(from, { kind: 'answer', id, body }));
+      this.#serve(now, from, message.body, (_, body) => this.#send(from, { kind: 'answer', id, body }));
     }
     this.#turn(now);
   }
@@ -189,7 +195,10 @@ export class Peer {
   linkUp(now: Instant, peer: PeerId): void {
     this.calls.up(peer);
     this.#outbox.push({ type: 'event', event: { type: 'link', peer, up: true } });
-    if (this.#started) this.membership.linkUp(now, peer);
+    if (this.#started) {
+      this.membership.linkUp(now, peer);
+      this.#antiEntropy.soon(now, peer);
+    }
     this.#turn(now);
   }
 
@@ -231,13 +240,14 @@ export class Peer {
 
   #turn(now: Instant): void {
     this.#timers.fire(now);
+    if (this.#started) this.#antiEntropy.ringMayHaveChanged(now);
   }
 
   #send(to: PeerId, message: Message): void {
     this.#outbox.push({ type: 'send', to, message });
   }
 
-  #serve(now: Instant, call: Call, answer: (now: Instant, answer: Answer) => void): void {
+  #serve(now: Instant, from: PeerId, call: Call, answer: (now: Instant, answer: Answer) => void): void {
     const refuse = (then: Instant, { code, message }: MeshError): void => answer(then, { type: 'refused', code, message });
     switch (call.type) {
       case 'put':
@@ -261,6 +271,10 @@ export class Peer {
           if (page instanceof MeshError) refuse(then, page);
           else answer(then, { type: 'listed', ...page });
         });
+      case 'compare':
+        return serveCompare(this.#env, now, from, call, answer);
+      case 'leaves':
+        return serveLeaves(this.#env, now, call, answer);
       case 'probe':
         return answer(now, { type: 'probed', alive: true });
       case 'probeFor':

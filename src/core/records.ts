@@ -9,7 +9,7 @@
 import type { Disk, StorageChange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
-import { indexKey, recordKey, recordName, recordsRange } from './layout.ts';
+import { addressOfRecordKey, indexKey, leafRecordsRange, recordKey, recordName, recordsRange } from './layout.ts';
 import { decodeRecord, emptyRecord, encodeRecord, type RecordSet } from './record.ts';
 import { partitionOf } from './ring.ts';
 import { type Held, Trees } from './trees.ts';
@@ -136,6 +136,21 @@ export class Records {
   #release(address: Address, slot: Slot): void {
     const name = recordName(address.bucket, address.key);
     if (slot.writes === 0 && slot.waiting.length === 0 && slot.held !== undefined && this.#slots.get(name) === slot) this.#slots.delete(name);
+  }
+
+  /** The records with this n in one leaf of a partition. */
+  inLeaf(partition: number, leaf: number, n: number, done: Use<{ address: Address; record: RecordSet }[]>): void {
+    this.#disk.range(leafRecordsRange(partition, leaf, this.#partitions), (now, rows) => {
+      if (rows instanceof MeshError) return done(now, rows);
+      const found: { address: Address; record: RecordSet }[] = [];
+      for (const [key, row] of rows) {
+        const address = addressOfRecordKey(key);
+        const held = heldIn(row);
+        // A damaged record is left to those who read it: comparing goes on with the others.
+        if (address !== undefined && !(held instanceof MeshError) && held.n === n) found.push({ address, record: held.record });
+      }
+      done(now, found);
+    });
   }
 
   /** How many records of a partition lie here, tombstones included. */

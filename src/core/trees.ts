@@ -26,6 +26,10 @@ type Use<T> = (now: Instant, result: T | MeshError) => void;
 
 const partitionsPerGroup = 16;
 
+/** One number for a tree, and one for its group. */
+const treeOf = (partition: number, n: number): number => partition * (limits.replicasMax + 1) + n;
+const groupOf = (partition: number, n: number): number => treeOf(Math.floor(partition / partitionsPerGroup), n);
+
 export class Trees {
   readonly #disk: Disk;
   readonly #partitions: number;
@@ -54,9 +58,13 @@ export class Trees {
     });
   }
 
+  /** Undefined when it has not been read yet. */
+  loaded(partition: number, n: number): MerkleTree | undefined {
+    return this.#groups.get(groupOf(partition, n)) === 'loaded' ? this.#at(partition, n) : undefined;
+  }
+
   tree(now: Instant, partition: number, n: number, use: Use<MerkleTree>): void {
-    const firstPartition = partition - (partition % partitionsPerGroup);
-    const group = firstPartition * (limits.replicasMax + 1) + n;
+    const group = groupOf(partition, n);
     const loading = this.#groups.get(group);
     if (loading === 'loaded') return use(now, this.#at(partition, n));
     const waiter: Use<undefined> = (then, error) => use(then, error instanceof MeshError ? error : this.#at(partition, n));
@@ -66,6 +74,7 @@ export class Trees {
     }
     const waiting = [waiter];
     this.#groups.set(group, waiting);
+    const firstPartition = partition - (partition % partitionsPerGroup);
     const from = leafKey(n, firstPartition, 0);
     const to = prefixEnd(leafKey(n, firstPartition + partitionsPerGroup - 1, leafCount - 1));
     this.#disk.range({ from, to, limit: partitionsPerGroup * leafCount }, (later, entries) => {
@@ -79,7 +88,7 @@ export class Trees {
   }
 
   #at(partition: number, n: number): MerkleTree {
-    const index = partition * (limits.replicasMax + 1) + n;
+    const index = treeOf(partition, n);
     let tree = this.#trees.get(index);
     if (tree === undefined) this.#trees.set(index, (tree = new MerkleTree()));
     return tree;

@@ -194,19 +194,14 @@ function linkTests({ start, pair, peerId }: SuiteContext): void {
   test('a peer that starts again with its key comes up again where it is wanted', async () => {
     const [a, b] = await pair();
     a.network.connect(b.network.self, b.network.addresses());
-    b.network.connect(a.network.self, a.network.addresses());
-    for (let round = 0; round < 2; round++) {
-      await (round === 0 ? b : a).network.close();
-      const [stays, seed, gone] = round === 0 ? ([a, 2, b] as const) : ([b, 1, a] as const);
-      if (round === 1) break;
-      await until(() => !stays.isUp(gone.network.self), 'down');
-      const again = await start(seed, stays.network.addresses());
-      await linked(stays, again);
-      expect(again.network.self).toBe(gone.network.self);
-      expect(stays.network.send(again.network.self, numbered(7, 50))).toBe(true);
-      await until(() => again.frames.length === 1, 'the frame arrived');
-      expectTurns(stays.told);
-    }
+    await b.network.close();
+    await until(() => !a.isUp(b.network.self), 'down');
+    const again = await start(2, a.network.addresses());
+    await linked(a, again);
+    expect(again.network.self).toBe(b.network.self);
+    expect(a.network.send(again.network.self, numbered(7, 50))).toBe(true);
+    await until(() => again.frames.length === 1, 'the frame arrived');
+    expectTurns(a.told);
   });
 
   test('a forgotten peer goes down and stays down', async () => {
@@ -299,8 +294,6 @@ function frameTests({ start, pair }: SuiteContext): void {
       }
       await new Promise((resolve) => setTimeout(resolve, 1));
       expect(a.isUp(b.network.self)).toBe(true);
-      // Frames are let go as they come, so that the test's own memory stays small.
-      expect(b.frames.every(({ frame }) => frame.length === 100_000)).toBe(true);
     }
     await until(() => b.frames.length === wanted, 'all frames arrived', 60_000);
     expectNumbered(

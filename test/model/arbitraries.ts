@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { textToBytes, toByteString } from '../../src/core/bytes.ts';
 import type { Actor, ByteString, Dot } from '../../src/core/ids.ts';
 import type { RecordSet, Stored } from '../../src/core/record.ts';
-import { compareDots, covers, type Version, type VersionSet, type VersionVector } from '../../src/core/versions.ts';
+import { compareDots, covers, type DotRange, type Version, type VersionSet, type VersionVector } from '../../src/core/versions.ts';
 
 export const hardNames = [
   '__proto__',
@@ -33,8 +33,6 @@ export const hardNames = [
 
 export const anActor: fc.Arbitrary<Actor> = fc.constantFrom(...hardNames).map((name) => name as Actor);
 
-export const aCounter = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: 1, max: 5 }) }, fc.integer({ min: 1, max: 2 ** 48 }));
-
 /** Any text, with lone surrogates. */
 export const anyText = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) });
 
@@ -49,15 +47,42 @@ export const aKey: fc.Arbitrary<ByteString> = fc.oneof(
   fc.constantFrom(...hardNames).map((name) => textToBytes(name)),
 );
 
-export function vectorOf(entries: Iterable<readonly [Actor, number]>): VersionVector {
-  return [...new Map(entries)].map(([actor, counter]) => ({ actor, counter })).sort(compareDots);
+/** The vector that knows these dots: runs of them become ranges. */
+export function vectorOf(dots: Iterable<Dot>): VersionVector {
+  const vector: DotRange[] = [];
+  for (const { actor, counter } of [...dots].sort(compareDots)) {
+    const last = vector.at(-1);
+    if (last?.actor !== actor || last.counter + 1 < counter) vector.push(counter === 1 ? { actor, counter } : { actor, counter, from: counter });
+    else vector[vector.length - 1] = { ...last, counter };
+  }
+  return vector;
 }
 
-export const aVector: fc.Arbitrary<VersionVector> = fc.array(fc.tuple(anActor, aCounter), { maxLength: 5 }).map((entries) => vectorOf(entries));
+/** One to two ranges for some actors; what begins at 1 is the usual case. */
+export const aVector: fc.Arbitrary<VersionVector> = fc
+  .uniqueArray(
+    fc.record({
+      actor: anActor,
+      first: fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.integer({ min: 2, max: 4 })),
+      length: fc.oneof({ weight: 8, arbitrary: fc.nat({ max: 3 }) }, fc.nat({ max: 2 ** 48 - 20 })),
+      gap: fc.integer({ min: 2, max: 4 }),
+      more: fc.integer({ min: -3, max: 3 }),
+    }),
+    { selector: (entry) => entry.actor, maxLength: 5 },
+  )
+  .map((entries) =>
+    entries
+      .sort((a, b) => (a.actor < b.actor ? -1 : 1))
+      .flatMap(({ actor, first, length, gap, more }) => {
+        const counter = first + length;
+        const range: DotRange = first === 1 ? { actor, counter } : { actor, counter, from: first };
+        return more < 0 ? [range] : [range, { actor, counter: counter + gap + more, from: counter + gap }];
+      }),
+  );
 
 /** Sets that keep the type's promises (sorted, the context covers every sibling) and no others. A dot names the same value wherever it occurs. */
 export function aSet<V>(valueOf: (dot: Dot) => V): fc.Arbitrary<VersionSet<V>> {
-  return fc.tuple(aVector, fc.array(fc.tuple(anActor, fc.integer({ min: 1, max: 5 })), { maxLength: 6 })).map(([context, picked]) => {
+  return fc.tuple(aVector, fc.array(fc.tuple(anActor, fc.integer({ min: 1, max: 8 })), { maxLength: 6 })).map(([context, picked]) => {
     const dots = new Map<string, Dot>();
     for (const [actor, counter] of picked) if (covers(context, { actor, counter })) dots.set(JSON.stringify([actor, counter]), { actor, counter });
     const siblings: Version<V>[] = [...dots.values()].map((dot) => ({ dot, value: valueOf(dot) }));

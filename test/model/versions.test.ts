@@ -19,16 +19,17 @@ import {
   joinVectors,
   keepGreatest,
   merge,
+  onlyDot,
   type Ordering,
   update,
   type VersionSet,
   type VersionVector,
 } from '../../src/core/versions.ts';
-import { anActor, aSet, aVector, hardNames } from './arbitraries.ts';
+import { anActor, aSet, aVector, vectorOf } from './arbitraries.ts';
 import { holds } from './property.ts';
 
 interface Put {
-  readonly dot: string;
+  readonly dot: Dot;
   readonly past: ReadonlySet<Put>;
 }
 
@@ -44,7 +45,8 @@ interface Seen {
 }
 
 type Step =
-  | { readonly type: 'put'; readonly client: number; readonly at: number; readonly blind: boolean }
+  /** `blind`: without a context. `remember`: the client goes on with the context of the reply. */
+  | { readonly type: 'put'; readonly client: number; readonly at: number; readonly blind: boolean; readonly remember: boolean }
   | { readonly type: 'get'; readonly client: number; readonly from: readonly number[] }
   | { readonly type: 'send'; readonly from: number; readonly to: number }
   | { readonly type: 'keep'; readonly from: number }
@@ -56,7 +58,7 @@ const aReplica = fc.nat({ max: replicaCount - 1 });
 const aClient = fc.nat({ max: clientCount - 1 });
 
 const aStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('put' as const), client: aClient, at: aReplica, blind: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('put' as const), client: aClient, at: aReplica, blind: fc.boolean(), remember: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('get' as const), client: aClient, from: fc.array(aReplica, { minLength: 1, maxLength: 2 }) }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('send' as const), from: aReplica, to: aReplica }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('keep' as const), from: aReplica }) },
@@ -67,7 +69,7 @@ const union = <T>(a: ReadonlySet<T>, b: ReadonlySet<T>): ReadonlySet<T> => new S
 
 const alive = (known: ReadonlySet<Put>): string[] => {
   const superseded = new Set([...known].flatMap((put) => [...put.past]));
-  return [...known].filter((put) => !superseded.has(put)).map((put) => put.dot);
+  return [...known].filter((put) => !superseded.has(put)).map((put) => dotText(put.dot));
 };
 
 class World {
@@ -85,7 +87,7 @@ class World {
   run(step: Step): void {
     switch (step.type) {
       case 'put':
-        return this.#put(this.#clients[step.client] as Seen, step.at, step.blind);
+        return this.#put(step.client, step.at, step.blind, step.remember);
       case 'get': {
         const read = step.from.map((index) => this.replicas[index] as Replica);
         const merged = read.map((replica) => replica.set).reduce(merge);
@@ -104,12 +106,13 @@ class World {
     }
   }
 
-  #put(client: Seen, at: number, blind: boolean): void {
+  #put(client: number, at: number, blind: boolean, remember: boolean): void {
     const replica = this.replicas[at] as Replica;
-    const seen = blind ? { context: emptyVector, puts: new Set<Put>() } : client;
+    const seen = blind ? { context: emptyVector, puts: new Set<Put>() } : (this.#clients[client] as Seen);
     const { set, dot } = update(replica.set, seen.context, this.#actors[at] as Actor, `value ${this.dots.length}`);
-    const put: Put = { dot: dotText(dot), past: seen.puts };
-    this.dots.push(put.dot);
+    const put: Put = { dot, past: seen.puts };
+    this.dots.push(dotText(dot));
+    if (remember) this.#clients[client] = { context: joinVectors(seen.context, onlyDot(dot)), puts: union(seen.puts, new Set([put])) };
     replica.set = set;
     replica.known = union(union(replica.known, seen.puts), new Set([put]));
     this.states.push(set);
@@ -135,7 +138,7 @@ const dotsOf = (set: VersionSet<unknown>): string[] => set.siblings.map((version
 const same = (a: VersionSet<unknown>, b: VersionSet<unknown>): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 describe('version sets against sets of events', () => {
-  it('[VR1] any interleaving of puts, reads and merges leaves the values that nobody has superseded', () => {
+  it('[VR1] any interleaving of puts, reads and merges leaves the values that nobody has superseded, and contexts claim exactly what was seen', () => {
     holds(
       600,
       fc.property(someActors, someSteps, (actors, steps) => {
@@ -144,13 +147,7 @@ describe('version sets against sets of events', () => {
           world.run(step);
           for (const { set, known } of world.replicas) {
             expect(dotsOf(set).sort()).toEqual(alive(known).sort());
-            const highest = new Map<string, number>();
-            for (const { dot } of known) {
-              const split = dot.lastIndexOf(':');
-              const actor = dot.slice(0, split);
-              highest.set(actor, Math.max(highest.get(actor) ?? 0, Number(dot.slice(split + 1))));
-            }
-            expect(new Map(set.context.map(({ actor, counter }) => [actor, counter]))).toEqual(highest);
+            expect(set.context).toEqual(vectorOf([...known].map((put) => put.dot)));
           }
         }
       }),
@@ -204,8 +201,11 @@ describe('the semilattice', () => {
       300,
       fc.property(aValueSet, aValueSet, (a, b) => {
         const { context, siblings } = merge(a, b);
-        expect(context).toEqual([...context].sort((x, y) => (x.actor < y.actor ? -1 : 1)));
-        expect(new Set(context.map((entry) => entry.actor)).size).toBe(context.length);
+        context.forEach((range, index) => {
+          const before = context[index - 1];
+          expect((range.from ?? 1) <= range.counter && range.from !== 1).toBe(true);
+          if (before !== undefined) expect(before.actor < range.actor || (before.actor === range.actor && before.counter + 1 < (range.from ?? 1))).toBe(true);
+        });
         expect(new Set(dotsOf({ context, siblings })).size).toBe(siblings.length);
         for (const { dot, value } of siblings) {
           expect(covers(context, dot)).toBe(true);
@@ -215,16 +215,32 @@ describe('the semilattice', () => {
     );
   });
 
-  it('[VR1] joining vectors is the pointwise maximum', () => {
+  it('[VR1] a joined vector covers what one of the two covers, and no dot more', () => {
+    const joinedWith = (a: VersionVector, b: VersionVector): void => {
+      const joined = joinVectors(a, b);
+      const wrong: string[] = [];
+      for (const { actor, from = 1, counter } of [...a, ...b]) {
+        if (counterOf(joined, actor) !== Math.max(counterOf(a, actor), counterOf(b, actor))) wrong.push(actor);
+        for (const end of [1, from - 1, from, from + 1, counter - 1, counter, counter + 1]) {
+          const dot = { actor, counter: end };
+          if (end > 0 && covers(joined, dot) !== (covers(a, dot) || covers(b, dot))) wrong.push(dotText(dot));
+        }
+      }
+      expect(wrong).toEqual([]);
+      expect(descends(joined, a) && descends(joined, b)).toBe(true);
+      expect(descends(a, b)).toBe(same({ context: a, siblings: [] }, { context: joined, siblings: [] }));
+      expect(joinVectors(b, a)).toEqual(joined);
+    };
+    holds(400, fc.property(aVector, aVector, joinedWith));
+  });
+
+  it('[VR1] ranges that overlap or touch become one', () => {
+    const someDots = fc.array(fc.record({ actor: fc.constantFrom('a' as Actor, '__proto__' as Actor), counter: fc.integer({ min: 1, max: 9 }) }), { maxLength: 9 });
     holds(
       500,
-      fc.property(aVector, aVector, (a, b) => {
-        const joined = joinVectors(a, b);
-        for (const actor of hardNames as readonly string[] as readonly Actor[]) {
-          expect(counterOf(joined, actor)).toBe(Math.max(counterOf(a, actor), counterOf(b, actor)));
-        }
-        expect(descends(joined, a) && descends(joined, b)).toBe(true);
-        expect(descends(a, b)).toBe(b.every(({ actor, counter }) => counterOf(a, actor) >= counter));
+      fc.property(someDots, someDots, (a, b) => {
+        expect(joinVectors(vectorOf(a), vectorOf(b))).toEqual(vectorOf([...a, ...b]));
+        expect(a.map(onlyDot).reduce(joinVectors, emptyVector)).toEqual(vectorOf(a));
       }),
     );
   });
@@ -271,7 +287,7 @@ describe('updates', () => {
         const kept = local.siblings.filter((version) => !covers(context, version.dot));
         expect(dotsOf(set).sort()).toEqual([...dotsOf({ context: [], siblings: kept }), dotText(dot)].sort());
         expect(has(set, dot)).toBe(true);
-        expect(set.context).toEqual(joinVectors(joinVectors(local.context, context), [dot]));
+        expect(set.context).toEqual(joinVectors(joinVectors(local.context, context), onlyDot(dot)));
         expect(dot.counter).toBe(Math.max(counterOf(local.context, actor), counterOf(context, actor)) + 1);
       }),
     );
@@ -287,20 +303,22 @@ describe('updates', () => {
   });
 
   it('[VR1] two interleaved read-modify-write clients never exceed 2 siblings', () => {
-    // Each turn, one of the two clients takes its next step: a read of everything, or a put at one of the replicas.
-    const turns = fc.array(fc.record({ client: fc.nat({ max: 1 }), at: aReplica }), { maxLength: 60 });
+    // Each turn, one of the two clients takes its next step: a read of everything, or a put at one of the replicas, with the context of its
+    // last read or, when it goes on without reading, with that of its last put.
+    const turns = fc.array(fc.record({ client: fc.nat({ max: 1 }), at: aReplica, readsAgain: fc.boolean() }), { maxLength: 60 });
     let most = 0;
     holds(
       300,
       fc.property(someActors, turns, (actors, taken) => {
         const replicas: VersionSet<string>[] = Array.from({ length: replicaCount }, () => emptySet);
         const contexts: (VersionVector | undefined)[] = [undefined, undefined];
-        for (const { client, at } of taken) {
+        for (const { client, at, readsAgain } of taken) {
           const context = contexts[client];
           if (context === undefined) contexts[client] = replicas.reduce(merge).context;
           else {
-            replicas[at] = update(replicas[at] as VersionSet<string>, context, actors[at] as Actor, 'v').set;
-            contexts[client] = undefined;
+            const { set, dot } = update(replicas[at] as VersionSet<string>, context, actors[at] as Actor, 'v');
+            replicas[at] = set;
+            contexts[client] = readsAgain ? undefined : joinVectors(context, onlyDot(dot));
           }
           const siblings = replicas.reduce(merge).siblings.length;
           most = Math.max(most, siblings);

@@ -19,6 +19,7 @@ import {
   joinVectors,
   keepGreatest,
   merge,
+  onlyDot,
   update,
   type Version,
   type VersionSet,
@@ -152,6 +153,34 @@ describe('contexts', () => {
     const here = put(emptySet, elsewhere, 'a', 'v3');
     expect(here).toEqual(clock(['a', 1, ['v3']], ['b', 2, []]));
     expect(merge(here, elsewhere)).toEqual(here);
+  });
+
+  it('[VR1] the context of a blind put claims its own version only', () => {
+    const first = update(emptySet, emptyVector, 'a' as Actor, 'v1').set;
+    const second = update(first, emptyVector, 'a' as Actor, 'v2');
+    const reply = onlyDot(second.dot);
+    expect(reply).toEqual([{ actor: 'a', from: 2, counter: 2 }]);
+    const third = update(second.set, reply, 'a' as Actor, 'v3');
+    expect(values(third.set)).toEqual(['v1', 'v3']);
+    expect(third.set.context).toEqual(vector(['a', 3]));
+    const elsewhere = update(emptySet, reply, 'b' as Actor, 'v4').set;
+    expect(elsewhere.context).toEqual([{ actor: 'a', from: 2, counter: 2 }, dot('b', 1)]);
+    expect(values(merge(elsewhere, second.set))).toEqual(['v1', 'v4']);
+    expect(compareSets(elsewhere, second.set)).toBe('concurrent');
+  });
+
+  it('[VR1] ranges unite where they overlap or touch, and cover nothing between them', () => {
+    const range = (from: number, counter: number): VersionVector => (from === 1 ? vector(['a', counter]) : [{ ...dot('a', counter), from }]);
+    expect(joinVectors(range(1, 2), range(3, 4))).toEqual(range(1, 4));
+    expect(joinVectors(range(2, 6), range(3, 4))).toEqual(range(2, 6));
+    expect(joinVectors(range(2, 4), range(3, 7))).toEqual(range(2, 7));
+    const apart = joinVectors(range(5, 6), range(1, 3));
+    expect(apart).toEqual([...range(1, 3), ...range(5, 6)]);
+    expect([1, 3, 4, 5, 6, 7].map((counter) => covers(apart, dot('a', counter)))).toEqual([true, true, false, true, true, false]);
+    expect(counterOf(apart, 'a' as Actor)).toBe(6);
+    expect(descends(range(1, 6), apart)).toBe(true);
+    expect(descends(apart, range(1, 6))).toBe(false);
+    expect(joinVectors(apart, onlyDot(dot('a', 4)))).toEqual(range(1, 6));
   });
 
   it('[VR1] the same dot never occurs twice, and merging with itself changes nothing', () => {

@@ -116,6 +116,16 @@ describe('values', () => {
     expect((await send('GET', key('a'))).body.toString()).toBe('three');
   });
 
+  it('one value written twice is one value to a reader, and both dots to who asks for JSON', async () => {
+    await put(key('a'), 'same', { 'Content-Type': 'text/plain' });
+    const second = await put(key('a'), 'same', { 'Content-Type': 'text/plain' });
+    const got = await send('GET', key('a'));
+    expect([got.status, got.body.toString(), got.headers['x-ringmesh-context']]).toEqual([200, 'same', json(second).context]);
+    expect(json(await send('GET', key('a'), { headers: { Accept: 'application/json' } })).siblings).toHaveLength(2);
+    await put(key('a'), 'same', { 'Content-Type': 'text/html' });
+    expect((await send('GET', key('a'))).status).toBe(300);
+  });
+
   it('with Accept: application/json a get always answers the envelope', async () => {
     await put(key('a'), '{"stored":"json"}', { 'Content-Type': 'application/json' });
     const accept = { headers: { Accept: 'application/json' } };

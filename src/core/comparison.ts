@@ -1,0 +1,85 @@
+/**
+ * What two peers compare: the trees of the partitions for which both are primaries, under two more levels, so that equal peers need one round trip and unequal
+ * ones a few (AE2). Nodes are numbered within their level; a node has a fixed number of children, those not shared count as empty.
+ *
+ *   all        one node          over the groups
+ *   group      64 of them        over the roots of its partitions
+ *   partition  its root          over its 16 inner nodes
+ *   inner      16 a partition    over its 16 leaves
+ */
+
+import type { ByteString, Instant, PeerId } from './ids.ts';
+import { MeshError } from './errors.ts';
+import { digestOf, emptyDigest, innerCount, leavesPerInner, type MerkleTree } from './merkle.ts';
+import type { CompareLevel } from './messages.ts';
+import type { Placement } from './placement.ts';
+import type { Trees } from './trees.ts';
+
+const groupsMax = 64;
+
+export class Comparison {
+  readonly #partitions: number;
+  readonly #trees: ReadonlyMap<number, MerkleTree>;
+
+  private constructor(partitions: number, trees: ReadonlyMap<number, MerkleTree>) {
+    this.#partitions = partitions;
+    this.#trees = trees;
+  }
+
+  /** Reads the trees that this peer shares with another one by the ring that it knows now. */
+  static open(now: Instant, trees: Trees, placement: Placement, pair: readonly [PeerId, PeerId], n: number, done: (now: Instant, result: Comparison | MeshError) => void): void {
+    const { partitions } = placement.ring;
+    const shared = new Map<number, MerkleTree>();
+    const next = (then: Instant, from: number): void => {
+      for (let partition = from; partition < partitions; partition++) {
+        const primaries = placement.primaries(partition, n);
+        if (!pair.every((peer) => primaries.includes(peer))) continue;
+        const known = trees.loaded(partition, n);
+        if (known !== undefined) shared.set(partition, known);
+        else return trees.tree(then, partition, n, (later, tree) => (tree instanceof MeshError ? done(later, tree) : next(later, partition)));
+      }
+      done(then, new Comparison(partitions, shared));
+    };
+    next(now, 0);
+  }
+
+  get #groups(): number {
+    return Math.min(groupsMax, this.#partitions);
+  }
+
+  get #groupSize(): number {
+    return this.#partitions / this.#groups;
+  }
+
+  get digest(): ByteString {
+    return digestOf(this.below('all', 0));
+  }
+
+  /** The digests of a node's children. */
+  below(level: CompareLevel, node: number): readonly ByteString[] {
+    switch (level) {
+      case 'all':
+        return Array.from({ length: this.#groups }, (_, group) => digestOf(this.below('group', group)));
+      case 'group':
+        return Array.from({ length: this.#groupSize }, (_, index) => this.#trees.get(node * this.#groupSize + index)?.root ?? emptyDigest);
+      case 'partition':
+        return this.#trees.get(node)?.inner() ?? Array<ByteString>(innerCount).fill(emptyDigest);
+      case 'inner':
+        return this.#trees.get(Math.floor(node / innerCount))?.leavesUnder(node % innerCount) ?? Array<ByteString>(leavesPerInner).fill(emptyDigest);
+    }
+  }
+
+  /** The children of these nodes whose digests are not the other peer's, numbered within the next level. */
+  different(level: CompareLevel, nodes: readonly number[], theirs: readonly ByteString[]): number[] {
+    const found: number[] = [];
+    let at = 0;
+    for (const node of nodes) {
+      const ours = this.below(level, node);
+      ours.forEach((digest, child) => {
+        if (digest !== theirs[at + child]) found.push(node * ours.length + child);
+      });
+      at += ours.length;
+    }
+    return found;
+  }
+}

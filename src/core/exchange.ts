@@ -1,0 +1,192 @@
+/**
+ * Anti-entropy: two peers find the keys on which they differ and bring both to the merged state (Dynamo, section 4.7).
+ *
+ * They compare digests from the top and descend only where these differ; traffic grows with the differences, not with the keys (AE2). For a key that differs
+ * the record is fetched, merged here and sent back: what one side has not seen it gets, what it has dropped stays dropped (AE3). A few keys are under way at
+ * a time; a run that breaks off is simply begun again.
+ */
+
+import type { CallFailure } from './calls.ts';
+import { Comparison } from './comparison.ts';
+import type { Environment } from './environment.ts';
+import { MeshError } from './errors.ts';
+import { addressOf } from './hash.ts';
+import type { Address, Instant, PeerId } from './ids.ts';
+import { limits } from './limits.ts';
+import { leafCount, recordDigest } from './merkle.ts';
+import type { Answer, Call, CompareLevel, LeafEntry } from './messages.ts';
+import { compareSets, merge } from './versions.ts';
+
+export interface ExchangeResult {
+  /** Keys that were not the same on both sides. */
+  readonly different: number;
+  readonly received: number;
+  readonly sent: number;
+  /** Why the run ended early, if it did. */
+  readonly failure: string | undefined;
+}
+
+type Done = (now: Instant, result: ExchangeResult) => void;
+
+const deeper: Record<CompareLevel, CompareLevel | 'leaf'> = { all: 'group', group: 'partition', partition: 'inner', inner: 'leaf' };
+const callTimeoutMs = 10_000;
+const keysUnderWay = 8;
+
+/** One run between this peer and another one, over the buckets of one n. */
+export class ExchangeRun {
+  readonly #env: Environment;
+  readonly #peer: PeerId;
+  readonly #n: number;
+  readonly #done: Done;
+  /** Nodes that are still to be compared, the deepest last: the descent finishes one place before it opens the next. */
+  readonly #open: { readonly level: CompareLevel | 'leaf'; readonly nodes: readonly number[] }[] = [];
+  #comparison: Comparison | undefined;
+  #different = 0;
+  #received = 0;
+  #sent = 0;
+
+  constructor(env: Environment, peer: PeerId, n: number, done: Done) {
+    this.#env = env;
+    this.#peer = peer;
+    this.#n = n;
+    this.#done = done;
+  }
+
+  start(now: Instant): void {
+    const { members, replica } = this.#env;
+    Comparison.open(now, replica.records.trees, members.placement, [members.self, this.#peer], this.#n, (then, comparison) => {
+      if (comparison instanceof MeshError) return this.#end(then, comparison.message);
+      this.#comparison = comparison;
+      this.#open.push({ level: 'all', nodes: [0] });
+      this.#next(then);
+    });
+  }
+
+  #end(now: Instant, failure?: string): void {
+    this.#done(now, { different: this.#different, received: this.#received, sent: this.#sent, failure });
+  }
+
+  #next(now: Instant): void {
+    const place = this.#open.pop();
+    if (place === undefined) return this.#end(now);
+    const nodes = place.nodes.slice(0, limits.compareNodesMax);
+    if (nodes.length < place.nodes.length) this.#open.push({ level: place.level, nodes: place.nodes.slice(nodes.length) });
+    if (place.level === 'leaf') return this.#compareLeaves(now, nodes);
+    this.#compareNodes(now, place.level, nodes);
+  }
+
+  #compareNodes(now: Instant, level: CompareLevel, nodes: readonly number[]): void {
+    const comparison = this.#comparison;
+    if (comparison === undefined) return;
+    const digest = level === 'all' ? comparison.digest : ('' as typeof comparison.digest);
+    this.#ask(now, { type: 'compare', n: this.#n, level, nodes, digest }, (then, answer) => {
+      if (answer.type !== 'digests') return this.#end(then, 'the other peer answered something else');
+      const same = level === 'all' && answer.digests.length === 0;
+      const different = same ? [] : comparison.different(level, nodes, answer.digests);
+      if (different.length > 0) this.#open.push({ level: deeper[level], nodes: different });
+      this.#next(then);
+    });
+  }
+
+  #ask(now: Instant, call: Call, done: (now: Instant, answer: Answer) => void): void {
+    const { calls, members } = this.#env;
+    calls.ask(now, this.#peer, call, { timeoutMs: callTimeoutMs, ring: members.placement.ring.digest }, (then, result: Answer | CallFailure) => {
+      if (typeof result === 'string') return this.#end(then, `the other peer is ${result === 'timeout' ? 'silent' : 'out of reach'}`);
+      if (result.type === 'refused') return this.#end(then, result.message);
+      done(then, result);
+    });
+  }
+
+  #compareLeaves(now: Instant, nodes: readonly number[]): void {
+    this.#ask(now, { type: 'leaves', n: this.#n, nodes }, (then, answer) => {
+      if (answer.type !== 'leafKeys') return this.#end(then, 'the other peer answered something else');
+      leafEntries(this.#env, then, this.#n, nodes, (later, ours) => {
+        if (ours instanceof MeshError) return this.#end(later, ours.message);
+        const keys = differingKeys(ours, answer.entries);
+        this.#different += keys.length;
+        this.#repair(later, keys);
+      });
+    });
+  }
+
+  #repair(now: Instant, keys: readonly Address[]): void {
+    if (keys.length === 0) return this.#next(now);
+    const waiting = [...keys];
+    let underWay = Math.min(keysUnderWay, waiting.length);
+    const one = (then: Instant): void => {
+      const address = waiting.pop();
+      if (address !== undefined) return this.#repairKey(then, address, one);
+      if (--underWay === 0) this.#next(then);
+    };
+    for (let i = underWay; i > 0; i--) one(now);
+  }
+
+  /** A key that cannot be repaired now is left to the next run. */
+  #repairKey(now: Instant, address: Address, done: (now: Instant) => void): void {
+    const { calls, members, replica } = this.#env;
+    const { bucket, key } = address;
+    const options = { timeoutMs: callTimeoutMs, ring: members.placement.ring.digest };
+    calls.ask(now, this.#peer, { type: 'fetch', bucket, key }, options, (then, answer) => {
+      if (typeof answer === 'string' || answer.type !== 'fetched') return done(then);
+      const theirs = answer.record;
+      replica.records.read(address, (later, ours) => {
+        if (ours instanceof MeshError) return done(later);
+        const store = { type: 'store', bucket, key, n: this.#n, owner: undefined, ordered: false } as const;
+        const merged = merge(ours, theirs);
+        const order = compareSets(ours, theirs);
+        const receive = order === 'before' || order === 'concurrent';
+        const send = order === 'after' || order === 'concurrent';
+        let open = Number(receive) + Number(send);
+        const settled = (last: Instant): void => void (--open <= 0 && done(last));
+        if (open === 0) return done(later);
+        if (receive) this.#received++;
+        if (receive) replica.store(later, { ...store, record: merged }, settled);
+        if (send) this.#sent++;
+        if (send) calls.ask(later, this.#peer, { ...store, record: merged }, options, settled);
+      });
+    });
+  }
+}
+
+/** Serves the other side of a run. */
+export function serveCompare(env: Environment, now: Instant, from: PeerId, call: Extract<Call, { type: 'compare' }>, answer: (now: Instant, answer: Answer) => void): void {
+  const { members, replica } = env;
+  Comparison.open(now, replica.records.trees, members.placement, [members.self, from], call.n, (then, comparison) => {
+    if (comparison instanceof MeshError) return answer(then, { type: 'refused', code: comparison.code, message: comparison.message });
+    const same = call.level === 'all' && comparison.digest === call.digest;
+    answer(then, { type: 'digests', digests: same ? [] : call.nodes.flatMap((node) => comparison.below(call.level, node)) });
+  });
+}
+
+export function serveLeaves(env: Environment, now: Instant, call: Extract<Call, { type: 'leaves' }>, answer: (now: Instant, answer: Answer) => void): void {
+  leafEntries(env, now, call.n, call.nodes, (then, entries) => {
+    if (entries instanceof MeshError) answer(then, { type: 'refused', code: entries.code, message: entries.message });
+    else answer(then, { type: 'leafKeys', entries: entries.slice(0, limits.digestsMax) });
+  });
+}
+
+/** This peer's own keys in some leaves (numbered across partitions) with the digests of their records. */
+function leafEntries(env: Environment, now: Instant, n: number, nodes: readonly number[], done: (now: Instant, result: LeafEntry[] | MeshError) => void): void {
+  const entries: LeafEntry[] = [];
+  const next = (then: Instant, index: number): void => {
+    const node = nodes[index];
+    if (node === undefined) return done(then, entries);
+    env.replica.records.inLeaf(Math.floor(node / leafCount), node % leafCount, n, (later, records) => {
+      if (records instanceof MeshError) return done(later, records);
+      for (const { address, record } of records) entries.push({ bucket: address.bucket, key: address.key, digest: recordDigest(address, record) });
+      next(later, index + 1);
+    });
+  };
+  next(now, 0);
+}
+
+function differingKeys(ours: readonly LeafEntry[], theirs: readonly LeafEntry[]): Address[] {
+  const nameOf = ({ bucket, key, digest }: LeafEntry): string => `${bucket}\0${key}\0${digest}`;
+  const known = new Set(ours.map(nameOf));
+  const asked = new Set(theirs.map(nameOf));
+  const different = new Map<string, Address>();
+  for (const entry of [...ours.filter((own) => !asked.has(nameOf(own))), ...theirs.filter((their) => !known.has(nameOf(their)))]) {
+    different.set(`${entry.bucket}\0${entry.key}`, addressOf(entry.bucket, entry.key));
+  }
+  return [...different.values()];
+}

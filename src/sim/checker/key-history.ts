@@ -1,0 +1,116 @@
+/**
+ * A history, cut into keys, with what supersedes what: a write supersedes all that its context covered, and all that those superseded. The checkers ask
+ * this graph; they know nothing of version vectors, so that a mistake in those cannot hide itself.
+ */
+
+import type { HistoryRow, Operation } from '../history.ts';
+
+/** A put or a delete. `index` is its bit in the sets of its key. */
+export interface Write {
+  readonly index: number;
+  readonly id: string;
+  readonly operation: Operation;
+}
+
+/** A set of writes of one key. */
+export type WriteSet = Uint32Array;
+
+export interface KeyHistory {
+  readonly key: string;
+  readonly writes: readonly Write[];
+  /** Of clients, without failed ones. */
+  readonly reads: readonly Operation[];
+  readonly finals: readonly Operation[];
+  byId(id: string): Write | undefined;
+  /** All writes that this one supersedes, directly or through others. */
+  ancestors(write: Write): WriteSet;
+  emptySet(): WriteSet;
+}
+
+export const isOperation = (row: HistoryRow): row is Operation => row.op !== 'root';
+
+export const isFinal = (operation: Operation): boolean => operation.phase === 'final';
+
+export function splitByKey(rows: readonly HistoryRow[]): KeyHistory[] {
+  const byKey = new Map<string, Operation[]>();
+  for (const row of rows) {
+    if (!isOperation(row)) continue;
+    const operations = byKey.get(row.key);
+    if (operations === undefined) byKey.set(row.key, [row]);
+    else operations.push(row);
+  }
+  return [...byKey].map(([key, operations]) => keyHistory(key, operations));
+}
+
+function keyHistory(key: string, operations: readonly Operation[]): KeyHistory {
+  const writes: Write[] = [];
+  const ids = new Map<string, Write>();
+  for (const operation of operations) {
+    if (operation.op === 'get' || operation.valueId === null) continue;
+    const write = { index: writes.length, id: operation.valueId, operation };
+    writes.push(write);
+    ids.set(write.id, write);
+  }
+  const words = Math.ceil(writes.length / 32);
+  const known = new Map<Write, WriteSet>();
+  return {
+    key,
+    writes,
+    reads: operations.filter((operation) => operation.op === 'get' && operation.status === 'ok' && !isFinal(operation)),
+    finals: operations.filter(isFinal),
+    byId: (id) => ids.get(id),
+    ancestors: (write) => ancestorsOf(write, ids, known, words),
+    emptySet: () => new Uint32Array(words),
+  };
+}
+
+/** Depth first without recursion: chains of writes can be long. */
+function ancestorsOf(start: Write, ids: ReadonlyMap<string, Write>, known: Map<Write, WriteSet>, words: number): WriteSet {
+  const stack: Write[] = [start];
+  const open = new Set<Write>();
+  for (let write = stack.at(-1); write !== undefined; write = stack.at(-1)) {
+    const parents = known.has(write) ? [] : write.operation.seen.map((id) => ids.get(id)).filter((parent) => parent !== undefined);
+    const unknown = parents.filter((parent) => !known.has(parent) && !open.has(parent) && parent !== write);
+    if (unknown.length > 0 && !open.has(write)) {
+      open.add(write);
+      stack.push(...unknown);
+      continue;
+    }
+    stack.pop();
+    if (known.has(write)) continue;
+    const set = new Uint32Array(words);
+    for (const parent of parents) {
+      add(set, parent.index);
+      union(set, known.get(parent) ?? new Uint32Array(words));
+    }
+    known.set(write, set);
+  }
+  return known.get(start) ?? new Uint32Array(words);
+}
+
+export function add(set: WriteSet, index: number): void {
+  set[index >>> 5] = (set[index >>> 5] ?? 0) | (1 << (index & 31));
+}
+
+export const includes = (set: WriteSet, write: Write): boolean => ((set[write.index >>> 5] ?? 0) & (1 << (write.index & 31))) !== 0;
+
+export function union(set: WriteSet, other: WriteSet): void {
+  for (let i = 0; i < other.length; i++) set[i] = (set[i] ?? 0) | (other[i] ?? 0);
+}
+
+/** The writes of `set` that are not in `others`. */
+export function missingFrom(history: KeyHistory, set: WriteSet, others: WriteSet): Write[] {
+  return history.writes.filter((write) => includes(set, write) && !includes(others, write));
+}
+
+/** What these values and all that they supersede are together. */
+export function coveredBy(history: KeyHistory, ids: readonly string[]): WriteSet {
+  const covered = history.emptySet();
+  for (const id of ids) {
+    const write = history.byId(id);
+    if (write === undefined) continue;
+    add(covered, write.index);
+    union(covered, history.ancestors(write));
+  }
+  return covered;
+}

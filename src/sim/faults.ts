@@ -1,0 +1,275 @@
+/**
+ * The faults of a run: which there are, and the driver that lets them strike again and again until the healing. Each one is a name that can be chosen; how
+ * often and how hard it strikes is drawn from the seed.
+ */
+
+import type { SeededRandom } from '../core/random.ts';
+import { between, happens, pick, shuffled, waiting } from './chance.ts';
+import type { Cluster } from './cluster.ts';
+import type { SimPeer } from './sim-peer.ts';
+import { crossings, splitShapes } from './splits.ts';
+import type { StorageSnapshot } from './storage.ts';
+
+/** Faults of single frames: a probability, from the beginning to the healing. */
+export const frameFaultNames = ['loss', 'delay', 'duplicate', 'reorder', 'replay', 'gossip'] as const;
+/** Faults that strike now and then. */
+export const eventFaultNames = ['reset', 'oneWay', 'split', 'flap', 'clog', 'kill', 'killAll', 'pause', 'clock', 'slowDisk'] as const;
+/** Faults of the disk, after which a peer may have forgotten what it said. */
+export const diskFaultNames = ['ioError', 'diskFull', 'wipe', 'rollback'] as const;
+
+export type FaultName = (typeof frameFaultNames)[number] | (typeof eventFaultNames)[number] | (typeof diskFaultNames)[number];
+
+export const allFaultNames: readonly FaultName[] = [...frameFaultNames, ...eventFaultNames, ...diskFaultNames];
+
+/** Mean pause between two strikes. */
+const pauseMs: Record<Exclude<FaultName, (typeof frameFaultNames)[number]>, number> = {
+  reset: 800,
+  oneWay: 4000,
+  split: 10_000,
+  flap: 6000,
+  clog: 3000,
+  kill: 5000,
+  killAll: 25_000,
+  pause: 6000,
+  clock: 4000,
+  slowDisk: 5000,
+  ioError: 6000,
+  diskFull: 12_000,
+  wipe: 20_000,
+  rollback: 20_000,
+};
+
+/** Random combinations: each default fault with one chance in two, and never none. */
+export function drawFaults(random: SeededRandom, from: readonly FaultName[]): FaultName[] {
+  const chosen = from.filter(() => happens(random, 0.5));
+  return chosen.length > 0 ? chosen : [pick(random, from)];
+}
+
+export class FaultDriver {
+  /** How often each fault struck. */
+  readonly strikes = new Map<FaultName, number>();
+  readonly #cluster: Cluster;
+  readonly #names: readonly FaultName[];
+  readonly #random: SeededRandom;
+  readonly #snapshots = new Map<number, StorageSnapshot>();
+  #stopped = false;
+  #splits = 0;
+
+  constructor(cluster: Cluster, names: readonly FaultName[]) {
+    this.#cluster = cluster;
+    this.#names = names;
+    this.#random = cluster.world.stream('faults');
+  }
+
+  start(): void {
+    const random = this.#random;
+    const { faults } = this.#cluster.network;
+    for (const name of this.#names) {
+      switch (name) {
+        case 'loss':
+          faults.loss = between(random, 0.0005, 0.01);
+          break;
+        case 'delay':
+          faults.delay = between(random, 0.005, 0.05);
+          faults.delayMaxMs = between(random, 50, 1500);
+          break;
+        case 'duplicate':
+        case 'reorder':
+        case 'replay':
+          faults[name] = between(random, 0.005, 0.1);
+          break;
+        case 'gossip':
+          faults.gossipLoss = happens(random, 0.3) ? 1 : between(random, 0.1, 0.8);
+          faults.gossipDuplicate = between(random, 0, 0.3);
+          break;
+        default:
+          this.#again(name, pauseMs[name] * between(random, 0.5, 2));
+      }
+    }
+  }
+
+  /** Ends all faults and lets everybody live again. */
+  heal(): void {
+    this.#stopped = true;
+    const { network, peers } = this.#cluster;
+    Object.assign(network.faults, { loss: 0, delay: 0, duplicate: 0, reorder: 0, replay: 0, gossipLoss: 0, gossipDuplicate: 0 });
+    network.mendAll();
+    for (const peer of peers) {
+      peer.storage.mend();
+      peer.setClock();
+      peer.resume();
+      peer.start();
+    }
+  }
+
+  #again(name: FaultName, meanMs: number): void {
+    this.#later(waiting(this.#random, meanMs), () => {
+      if (this.#strike(name)) this.strikes.set(name, (this.strikes.get(name) ?? 0) + 1);
+      this.#again(name, meanMs);
+    });
+  }
+
+  #later(delayMs: number, act: () => void): void {
+    this.#cluster.world.after(delayMs, 'fault', 0, () => {
+      if (!this.#stopped) act();
+    });
+  }
+
+  #anyPeer(fits: (peer: SimPeer) => boolean = () => true): SimPeer | undefined {
+    const fitting = this.#cluster.peers.filter(fits);
+    return fitting.length === 0 ? undefined : pick(this.#random, fitting);
+  }
+
+  /** False when there was nothing to strike at. */
+  #strike(name: FaultName): boolean {
+    switch (name) {
+      case 'reset':
+      case 'oneWay':
+      case 'flap':
+      case 'clog':
+        return this.#strikeLink(name);
+      case 'split':
+        return this.#split();
+      case 'kill':
+        return this.#kill();
+      case 'killAll':
+        return this.#killAll();
+      case 'pause':
+        return this.#pause();
+      case 'clock':
+        return this.#jumpClock();
+      case 'slowDisk':
+      case 'ioError':
+      case 'diskFull':
+        return this.#strikeDisk(name);
+      case 'wipe':
+      case 'rollback':
+        return this.#forget(name);
+      default:
+        return false;
+    }
+  }
+
+  #strikeLink(name: 'reset' | 'oneWay' | 'flap' | 'clog'): boolean {
+    const random = this.#random;
+    const { network, peers } = this.#cluster;
+    const [a = 0, b = 1, ...others] = shuffled(
+      random,
+      peers.map((peer) => peer.index),
+    );
+    switch (name) {
+      case 'reset':
+        network.reset(a, b);
+        break;
+      case 'oneWay':
+        network.cut(a, b);
+        this.#later(between(random, 500, 12_000), () => network.mend(a, b));
+        break;
+      case 'flap':
+        for (let i = 0; i < 10; i++) this.#later(i * between(random, 100, 700), () => network.reset(a, b));
+        break;
+      case 'clog':
+        // One direction after the other fills up, and one after the other comes free.
+        for (const to of [b, ...others].slice(0, 1 + random.below(peers.length - 1))) {
+          this.#later(between(random, 0, 1000), () => {
+            network.cut(a, to, true);
+            this.#later(between(random, 200, 3000), () => network.mend(a, to));
+          });
+        }
+    }
+    return true;
+  }
+
+  #split(): boolean {
+    if (this.#splits > 0) return false;
+    const random = this.#random;
+    const cluster = this.#cluster;
+    const shape = pick(random, splitShapes);
+    const order = shuffled(
+      random,
+      cluster.peers.map((peer) => peer.index),
+    );
+    const patient = happens(random, 0.5);
+    const pairs = crossings(shape, order);
+    cluster.world.trace?.(cluster.world.nowMs, `split (${shape}): ${pairs.map(([a, b]) => `${cluster.peer(a).id}|${cluster.peer(b).id}`).join(' ')}`);
+    for (const [a, b] of pairs) cluster.cutBoth(a, b, patient);
+    this.#splits++;
+    this.#later(between(random, 1000, 15_000), () => {
+      this.#splits--;
+      cluster.world.trace?.(cluster.world.nowMs, 'the split ends');
+      for (const [a, b] of pairs) {
+        cluster.network.mend(a, b);
+        cluster.network.mend(b, a);
+      }
+    });
+    return true;
+  }
+
+  #kill(): boolean {
+    const random = this.#random;
+    const down = this.#cluster.peers.filter((peer) => !peer.up).length;
+    const peer = down >= (this.#cluster.peers.length - 1) / 2 ? undefined : this.#anyPeer((candidate) => candidate.up);
+    if (peer === undefined) return false;
+    const silent = happens(random, 0.3);
+    const goodbye = happens(random, 0.2);
+    if (goodbye) peer.announcePause();
+    this.#later(goodbye ? 100 : 0, () => peer.kill({ silent }));
+    this.#later(between(random, 200, 15_000), () => peer.start());
+    return true;
+  }
+
+  #killAll(): boolean {
+    for (const peer of this.#cluster.peers) {
+      peer.kill({ silent: happens(this.#random, 0.3) });
+      this.#later(between(this.#random, 100, 3000), () => peer.start());
+    }
+    return true;
+  }
+
+  #pause(): boolean {
+    const peer = this.#anyPeer((candidate) => candidate.up && !candidate.paused);
+    if (peer === undefined) return false;
+    peer.pause();
+    this.#later(between(this.#random, 100, 10_000), () => peer.resume());
+    return true;
+  }
+
+  #jumpClock(): boolean {
+    const hour = 3_600_000;
+    const far = happens(this.#random, 0.5) ? hour : 5000;
+    this.#anyPeer()?.jumpClock(between(this.#random, -far, far));
+    return true;
+  }
+
+  #strikeDisk(name: 'slowDisk' | 'ioError' | 'diskFull'): boolean {
+    const random = this.#random;
+    const storage = this.#anyPeer()?.storage;
+    if (storage === undefined) return false;
+    if (name === 'slowDisk') storage.faults.slowness = between(random, 3, 60);
+    if (name === 'diskFull') storage.faults.full = true;
+    if (name === 'ioError') {
+      storage.faults.readError = between(random, 0, 0.3);
+      storage.faults.commitError = between(random, 0, 0.3);
+    }
+    this.#later(between(random, 500, 6000), () => storage.mend());
+    return true;
+  }
+
+  /** A peer comes back with an empty disk, or with what its disk held some time ago. */
+  #forget(name: 'wipe' | 'rollback'): boolean {
+    const random = this.#random;
+    const peer = this.#anyPeer((candidate) => candidate.up);
+    if (peer === undefined) return false;
+    const snapshot = this.#snapshots.get(peer.index);
+    if (name === 'rollback' && snapshot === undefined) {
+      this.#snapshots.set(peer.index, peer.storage.snapshot());
+      return false;
+    }
+    peer.kill();
+    if (name === 'wipe' || snapshot === undefined) peer.storage.wipe();
+    else peer.storage.rollback(snapshot);
+    this.#snapshots.delete(peer.index);
+    this.#later(between(random, 100, 5000), () => peer.start());
+    return true;
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * What comes after the faults: the mesh must become whole again, every operation must succeed again, no hint may be left, and then every replica is read
+ * for the history.
+ */
+
+import { textToBytes, hex, fromByteString } from '../core/bytes.ts';
+import type { Reply, Request } from '../core/coordinator.ts';
+import { addressOf } from '../core/hash.ts';
+import type { PeerId } from '../core/ids.ts';
+import type { Violation } from './checker/violation.ts';
+import { bucket, type Quorum, readRecord } from './client.ts';
+import type { Cluster } from './cluster.ts';
+import { type HistoryRow, type OpenOperation, openOperation } from './history.ts';
+import { valueBytes } from './values.ts';
+
+export interface FinishOptions {
+  readonly quorum: Quorum;
+  /** Within how long all must be well again, in virtual milliseconds. */
+  readonly wholeMs: number;
+  readonly succeedMs: number;
+  readonly hintsMs: number;
+}
+
+export const defaultFinish: Omit<FinishOptions, 'quorum'> = { wholeMs: 40_000, succeedMs: 5000, hintsMs: 60_000 };
+
+const budgetMs = 5000;
+/** Requests under way at once while all keys are read. */
+const atOnce = 64;
+
+export class Finish {
+  readonly rows: HistoryRow[] = [];
+  readonly violations: Violation[] = [];
+  readonly #cluster: Cluster;
+  readonly #options: FinishOptions;
+
+  constructor(cluster: Cluster, options: FinishOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+  }
+
+  /** Whole again, and every peer serves puts and gets. */
+  recover(): void {
+    const { wholeMs } = this.#options;
+    if (!this.#cluster.world.runUntil(() => this.#cluster.whole, wholeMs)) {
+      this.#late(`the mesh is not whole again ${wholeMs} ms after the healing: ${this.#disagreement()}`);
+    }
+    for (const { index } of this.#cluster.peers) this.#writeAndRead(index);
+  }
+
+  #late(message: string): void {
+    this.violations.push({ check: 'liveness', key: '', message });
+  }
+
+  #disagreement(): string {
+    const { peers, network } = this.#cluster;
+    const doubts = peers.flatMap((a) =>
+      peers
+        .filter((b) => a !== b && (this.#cluster.view(a.index, b.index) !== 'alive' || !network.linked(a.index, b.index)))
+        .map((b) => `${a.id} sees ${b.id} ${this.#cluster.view(a.index, b.index) ?? 'not at all'}${network.linked(a.index, b.index) ? '' : ' (no link)'}`),
+    );
+    const absent = peers.filter((peer) => !peer.serving).map((peer) => `${peer.id} does not serve${peer.startError === undefined ? '' : `: ${peer.startError.message}`}`);
+    return [...absent, ...doubts].slice(0, 8).join(', ') || 'their rings differ';
+  }
+
+  #writeAndRead(peer: number): void {
+    const { world } = this.#cluster;
+    const { succeedMs, quorum } = this.#options;
+    const key = `after-${peer}`;
+    const { n, r, w } = quorum;
+    const id = `healer-${peer}`;
+    const value = { tombstone: false, bytes: valueBytes(id, 10), contentType: undefined, priority: 0 };
+    const command = { bucket, key: textToBytes(key), n, mode: 'strict', resolver: 'siblings', budgetMs } as const;
+    const started = world.nowMs;
+    const put = openOperation('put', 'healer', key, world.nowMs);
+    put.valueId = id;
+    const written = this.#untilGood(peer, { type: 'put', command: { ...command, ...value, w, context: [] } }, started);
+    put.complete = world.nowMs;
+    if (written?.type === 'put' && written.outcome.outcome === 'ok') put.status = 'ok';
+    const get = openOperation('get', 'healer', key, world.nowMs);
+    const read = this.#untilGood(peer, { type: 'get', command: { ...command, r } }, started);
+    this.#fill(get, read);
+    this.rows.push(put, get);
+    if (put.status !== 'ok' || get.status !== 'ok') this.#late(`peer ${this.#cluster.peer(peer).id} serves no put and get within ${succeedMs} ms after the healing`);
+  }
+
+  #untilGood(peer: number, request: Request, started: number): Reply | undefined {
+    const { world } = this.#cluster;
+    for (;;) {
+      const reply = this.#cluster.ask(peer, request);
+      const good = reply?.type === 'get' || (reply?.type === 'put' && reply.outcome.outcome === 'ok');
+      if (good || world.nowMs - started > this.#options.succeedMs) return reply;
+      world.runFor(100);
+    }
+  }
+
+  #fill(operation: OpenOperation, reply: Reply | undefined): void {
+    operation.complete = this.#cluster.world.nowMs;
+    if (reply?.type !== 'get' && reply?.type !== 'local') return;
+    const { returned, dots, damaged } = readRecord(reply.type === 'get' ? reply.outcome.record : reply.record);
+    operation.status = 'ok';
+    operation.returned = returned;
+    operation.dots = dots;
+    if (damaged) this.violations.push({ check: 'values', key: operation.key, message: `a damaged value at ${operation.node ?? operation.process}` });
+  }
+
+  /** All hints are delivered. */
+  deliverHints(): void {
+    const { peers, world } = this.#cluster;
+    const left = (): number => peers.reduce((sum, peer) => sum + (peer.core?.hints.owners ?? 0), 0);
+    if (world.runUntil(() => left() === 0, this.#options.hintsMs)) return;
+    const holders = peers.filter((peer) => (peer.core?.hints.owners ?? 0) > 0).map((peer) => peer.id);
+    this.#late(`hints are left at ${holders.join(', ')} ${this.#options.hintsMs} ms after all peers came back`);
+  }
+
+  /** Reads every key at all its primaries, strictly, which repairs what hints did not. */
+  repairByReading(keys: readonly string[]): void {
+    const { n } = this.#options.quorum;
+    const { peers } = this.#cluster;
+    this.#forEach(keys, (key, i, done) => {
+      const get = openOperation('get', 'reader', key, this.#cluster.world.nowMs);
+      const command = { bucket, key: textToBytes(key), n, r: n, mode: 'strict', resolver: 'siblings', budgetMs } as const;
+      this.#cluster.peer(i % peers.length).request({ type: 'get', command }, (reply) => {
+        this.#fill(get, reply);
+        this.rows.push(get);
+        if (get.status !== 'ok') this.violations.push({ check: 'liveness', key, message: `a read of all replicas fails after the healing: ${reply?.type === 'failed' ? reply.error.message : ''}` });
+        done();
+      });
+    });
+    this.#cluster.world.runFor(1000);
+  }
+
+  /** What each primary of each key holds, and the roots of their partitions. */
+  readReplicas(keys: readonly string[]): void {
+    const partitions = new Map<number, readonly PeerId[]>();
+    const { n } = this.#options.quorum;
+    const placement = this.#cluster.peer(0).core?.membership.placement;
+    if (placement === undefined) return;
+    this.#forEach(keys, (key, _, done) => {
+      const { position } = addressOf(bucket, textToBytes(key));
+      const partition = placement.partition(position);
+      const primaries = placement.primaries(partition, n);
+      partitions.set(partition, primaries);
+      let open = primaries.length;
+      for (const node of primaries) {
+        this.#localRead(node, key, () => {
+          if (--open === 0) done();
+        });
+      }
+    });
+    this.#readRoots(partitions);
+  }
+
+  #localRead(node: PeerId, key: string, done: () => void): void {
+    const final: OpenOperation = { ...openOperation('get', 'final', key, this.#cluster.world.nowMs), node, phase: 'final' };
+    const request: Request = { type: 'local', bucket, key: textToBytes(key) };
+    this.#cluster.peer(this.#cluster.indexOf(node)).request(request, (reply) => {
+      this.#fill(final, reply);
+      this.rows.push(final);
+      done();
+    });
+  }
+
+  #readRoots(partitions: ReadonlyMap<number, readonly PeerId[]>): void {
+    const reads = [...partitions].flatMap(([partition, primaries]) => primaries.map((node) => ({ partition, node })));
+    this.#forEach(reads, ({ partition, node }, _, done) => {
+      this.#cluster.peer(this.#cluster.indexOf(node)).request({ type: 'partition', partition }, (reply) => {
+        const digest = reply?.type === 'partition' ? hex(fromByteString(reply.root)) : 'no answer';
+        this.rows.push({ op: 'root', key: String(partition), node, digest, phase: 'final' });
+        done();
+      });
+    });
+  }
+
+  /** Begins `atOnce` of them, the next one whenever one is done, and runs the world until all are. */
+  #forEach<T>(items: readonly T[], begin: (item: T, index: number, done: () => void) => void): void {
+    let next = 0;
+    let open = 0;
+    const { world } = this.#cluster;
+    const more = (): void => {
+      while (open < atOnce && next < items.length) {
+        const index = next++;
+        open++;
+        begin(items[index] as T, index, () => void open--);
+      }
+    };
+    const finished = (): boolean => {
+      more();
+      return open === 0 && next >= items.length;
+    };
+    if (!world.runUntil(finished, 60_000 + items.length * 100)) this.#late('the final reads do not end');
+  }
+}

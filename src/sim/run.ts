@@ -1,0 +1,122 @@
+/**
+ * One run: a mesh comes together, clients work while faults strike, then all is healed and must be well again, and the history is judged.
+ *
+ * The seed decides everything that the options leave open. The same options give the same run, event by event, anywhere.
+ */
+
+import type { CoreEvent } from '../core/events.ts';
+import { happens } from './chance.ts';
+import { checkHistory, strictByName } from './checker/check.ts';
+import type { Violation } from './checker/violation.ts';
+import type { Quorum } from './client.ts';
+import { Cluster } from './cluster.ts';
+import { allFaultNames, diskFaultNames, drawFaults, FaultDriver, type FaultName } from './faults.ts';
+import { defaultFinish, Finish } from './finish.ts';
+import type { HistoryRow } from './history.ts';
+import { bites, summarize, type Summary } from './summary.ts';
+import { checkTrees } from './trees-check.ts';
+import { type TraceLine, World } from './world.ts';
+import { Workload } from './workload.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly peers?: number;
+  /** Operations of clients in all. */
+  readonly ops?: number;
+  readonly clients?: number;
+  /** `default` and `all` draw a combination by the seed; a list takes just these. */
+  readonly faults?: 'none' | 'default' | 'all' | readonly FaultName[];
+  /** `mixed`: some clients use sloppy and `any`, and quorums that do not overlap. */
+  readonly modes?: 'strict' | 'mixed';
+  /** Whether messages go through the codec. Default: by the seed. */
+  readonly codec?: boolean;
+  readonly trace?: TraceLine;
+}
+
+export interface SimulationResult {
+  readonly summary: Summary;
+  readonly violations: readonly Violation[];
+  readonly history: readonly HistoryRow[];
+  readonly eventHash: string;
+  /** What runs this again. */
+  readonly command: string;
+}
+
+const defaults = { peers: 5, ops: 1000, clients: 10 } as const;
+const togetherMs = 5000;
+const partitions = 256;
+
+export function runSimulation(options: SimulationOptions): SimulationResult {
+  const world = new World(options.seed, options.trace);
+  const random = world.stream('options');
+  const { peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, modes = 'strict' } = options;
+  const codec = happens(random, 0.4);
+  const earlyReads = happens(random, 0.5) ? 0.5 : 0;
+  const quorum = drawQuorum(random.below(10), Math.min(3, peers));
+  const drawn = drawFaults(random, options.faults === 'all' ? allFaultNames : defaultFaultNames);
+  const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
+  const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec }, storage: { earlyReads } });
+  const peerEvents = new Map<string, number>();
+  cluster.onEvent((_, event) => count(peerEvents, event));
+  const weakClients = modes === 'mixed' ? Math.ceil(clients / 3) : 0;
+  const workload = new Workload(cluster, { ops, clients, weakClients, quorum, hotKeys: 6, wideKeys: 400, thinkMs: 200, budgetMs: 3000 });
+  const faults = new FaultDriver(cluster, faultNames);
+  const finish = new Finish(cluster, { ...defaultFinish, quorum });
+  const violations: Violation[] = [];
+  try {
+    cluster.startAll();
+    if (!world.runUntil(() => cluster.whole, togetherMs)) violations.push(late(`${peers} peers started at once are no mesh after ${togetherMs} ms`));
+    world.runFor(500);
+    faults.start();
+    workload.start();
+    if (!world.runUntil(() => workload.done, ops * 1000 + 600_000)) violations.push(late('the clients do not come to an end'));
+    faults.heal();
+    finish.recover();
+    finish.deliverHints();
+    const keys = [...workload.keys, ...cluster.peers.map((peer) => `after-${peer.index}`)];
+    finish.repairByReading(keys);
+    finish.readReplicas(keys);
+    violations.push(...checkTrees(cluster, keys, partitions, quorum.n));
+  } catch (error) {
+    violations.push({ check: 'exception', key: '', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  }
+  const history = [...workload.history, ...finish.rows];
+  for (const { key, process } of workload.damaged) violations.push({ check: 'values', key, message: `${process} read a damaged value` });
+  violations.push(...finish.violations, ...checkHistory(history, { isStrict: strictByName }));
+  const strikes = bites(faults.strikes, cluster.network.counters);
+  const summary = summarize({ seed: options.seed, cluster, faultNames, quorum, history: workload.history, strikes, peerEvents });
+  return { summary, violations, history, eventHash: world.eventHash, command: replayCommand({ ...options, peers, ops }) };
+}
+
+const defaultFaultNames = allFaultNames.filter((name) => !diskFaultNames.some((disk) => disk === name));
+
+const late = (message: string): Violation => ({ check: 'liveness', key: '', message });
+
+/** Mostly majorities; sometimes the other ways in which reads and writes overlap. */
+function drawQuorum(choice: number, n: number): Quorum {
+  const majority = Math.floor(n / 2) + 1;
+  if (choice === 0) return { n, r: 1, w: n, mode: 'strict' };
+  if (choice === 1) return { n, r: n, w: 1, mode: 'strict' };
+  return { n, r: majority, w: majority, mode: 'strict' };
+}
+
+function count(counts: Map<string, number>, event: CoreEvent): void {
+  const name = event.type === 'hint' ? `hint ${event.action}` : event.type === 'member' ? `member ${event.state}` : event.type;
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+/** The command line that runs this again. */
+export function replayCommand(options: SimulationOptions): string {
+  const { seed, peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, faults = 'default', modes = 'strict', codec } = options;
+  const words = ['ringmesh sim', `--seed ${seed}`, `--peers ${peers}`, `--ops ${ops}`];
+  if (clients !== defaults.clients) words.push(`--clients ${clients}`);
+  words.push(`--faults ${typeof faults === 'string' ? faults : faults.join(',')}`);
+  if (modes !== 'strict') words.push(`--modes ${modes}`);
+  if (codec !== undefined) words.push(codec ? '--codec' : '--no-codec');
+  return words.join(' ');
+}
+
+/** Runs it twice; true when both runs were the same, event by event. */
+export function replaysExactly(options: SimulationOptions): boolean {
+  return runSimulation(options).eventHash === runSimulation(options).eventHash;
+}

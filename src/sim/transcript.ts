@@ -1,0 +1,93 @@
+/** How messages, requests and their answers read in a transcript. */
+
+import type { Reply, Request } from '../core/coordinator.ts';
+import { dotText } from '../core/ids.ts';
+import type { Answer, Call, Message, PutOutcome } from '../core/messages.ts';
+import { liveSiblings, type RecordSet } from '../core/record.ts';
+import type { VersionVector } from '../core/versions.ts';
+
+/** Store ids are long; their first letters tell them apart. */
+const shortDot = (text: string): string => text.replace(/^([0-9a-f]{4})[0-9a-f]{28}\./, '$1.');
+
+const describeVector = (vector: VersionVector): string => `{${vector.map((dot) => shortDot(dotText(dot))).join(' ')}}`;
+
+function describeRecord(record: RecordSet): string {
+  const versions = record.siblings.map((version) => `${shortDot(dotText(version.dot))}${version.value.tombstone ? '†' : ''}`);
+  return `[${versions.join(' ')}] knowing ${describeVector(record.context)}`;
+}
+
+function describeCall(call: Call): string {
+  switch (call.type) {
+    case 'put':
+      return `${call.command.tombstone ? 'delete' : 'put'} ${call.command.key}, seen ${describeVector(call.command.context)}, w=${call.command.w} ${call.command.mode}`;
+    case 'store':
+      return `store ${call.key} ${describeRecord(call.record)}${call.owner === undefined ? '' : ` for ${call.owner}`}`;
+    case 'fetch':
+      return `fetch ${call.key}`;
+    case 'probeFor':
+      return `probe ${call.target} for me`;
+    default:
+      return call.type;
+  }
+}
+
+const describeOutcome = ({ outcome, dot, sloppy }: PutOutcome): string =>
+  `${outcome}${sloppy ? ' (sloppy)' : ''}${dot === undefined ? '' : ` ${shortDot(dotText(dot))}`}`;
+
+function describeAnswer(answer: Answer): string {
+  switch (answer.type) {
+    case 'putDone':
+      return `put ${describeOutcome(answer.result)}`;
+    case 'fetched':
+      return `fetched ${describeRecord(answer.record)}`;
+    case 'probed':
+      return answer.alive ? 'alive' : 'no answer there';
+    case 'synced':
+      return answer.summary === undefined ? 'same members' : `knows ${answer.summary.length} members`;
+    case 'refused':
+      return `refused ${answer.code}`;
+    default:
+      return answer.type;
+  }
+}
+
+export function describeMessage(message: Message): string {
+  switch (message.kind) {
+    case 'call':
+      return `${describeCall(message.body)} (${message.id})`;
+    case 'answer':
+      return `${describeAnswer(message.body)} (${message.id})`;
+    case 'notice': {
+      const { members, suspicions } = message.body.rumors;
+      const records = members.map(({ record }) => `${record.peer}:${record.incarnation}.${record.sequence}${record.status === 'up' ? '' : ` ${record.status}`}`);
+      const doubts = suspicions.map(({ peer, incarnation, dead }) => `${peer}:${incarnation} ${dead ? 'dead' : 'suspect'}`);
+      return `rumors [${[...records, ...doubts].join(', ')}]${message.body.wanted.length === 0 ? '' : ` wants ${message.body.wanted.join(' ')}`}`;
+    }
+  }
+}
+
+export function describeRequest(request: Request): string {
+  switch (request.type) {
+    case 'get':
+      return `get ${request.command.key}, r=${request.command.r} ${request.command.mode}`;
+    case 'put': {
+      const { key, tombstone, context, w, mode } = request.command;
+      return `${tombstone ? 'delete' : 'put'} ${key}, seen ${describeVector(context)}, w=${w} ${mode}`;
+    }
+    default:
+      return request.type;
+  }
+}
+
+export function describeReply(reply: Reply): string {
+  switch (reply.type) {
+    case 'get':
+      return `${liveSiblings(reply.outcome.record).length} values ${describeRecord(reply.outcome.record)}${reply.outcome.sloppy ? ' (sloppy)' : ''}`;
+    case 'put':
+      return `put ${describeOutcome(reply.outcome)}`;
+    case 'failed':
+      return `${reply.error.code}: ${reply.error.message}`;
+    default:
+      return reply.type;
+  }
+}

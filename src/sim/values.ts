@@ -1,0 +1,24 @@
+/**
+ * Values that tell who wrote them: an id, the length, and filler that follows from both, so that a value which was cut, mixed up or damaged on its way shows.
+ */
+
+import { textHash } from './event-hash.ts';
+
+export function valueBytes(id: string, fillerLength: number): Uint8Array {
+  const text = `${id} ${fillerLength}\n`;
+  const bytes = new Uint8Array(text.length + fillerLength);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  bytes.fill(fillerOf(id), text.length);
+  return bytes;
+}
+
+const fillerOf = (id: string): number => textHash(id) & 0xff;
+
+/** The id, or undefined for bytes that `valueBytes` does not make. */
+export function valueIdOf(bytes: Uint8Array): string | undefined {
+  const end = bytes.indexOf(10);
+  if (end < 0) return undefined;
+  const [id = '', length = ''] = String.fromCharCode(...bytes.subarray(0, end)).split(' ');
+  const filler = bytes.subarray(end + 1);
+  return filler.length === Number(length) && filler.every((byte) => byte === fillerOf(id)) ? id : undefined;
+}

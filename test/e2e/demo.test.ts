@@ -1,0 +1,109 @@
+/** `ringmesh demo` as a person runs it. */
+
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { http } from './helpers/mesh.ts';
+import { projectFolder, start, temporaryFolder, until, type Running } from './helpers/processes.ts';
+
+let folder: { path: string; remove: () => Promise<void> };
+beforeAll(async () => (folder = await temporaryFolder()));
+afterAll(() => folder.remove());
+
+const peerCount = 3;
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const server = createServer()
+      .on('error', () => resolve(false))
+      .listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+
+/** A port with all others free that a demo from there needs. */
+async function freePort(): Promise<number> {
+  for (let port = 20_000 + Math.floor(Math.random() * 20_000); ; port += 500) {
+    const needed = [0, 100, 200].flatMap((offset) => Array.from({ length: peerCount }, (_, index) => port + offset + index));
+    if ((await Promise.all(needed.map(isFree))).every(Boolean)) return port;
+  }
+}
+
+async function startDemo(port: number): Promise<Running> {
+  const demo = start(['demo', '--peers', `${peerCount}`, '--port', `${port}`, '--data', join(folder.path, 'data')]);
+  void demo.finished.then((finished) => finished.code !== 0 && finished.signal === null && console.error(finished.stderr));
+  await until('the screen is there', () => demo.output().includes('Ctrl-C stops all peers.'), 60_000);
+  return demo;
+}
+
+const answers = async (url: string): Promise<boolean> => {
+  try {
+    return (await http(url, 'GET', '/healthz')).status === 200;
+  } catch {
+    return false;
+  }
+};
+
+/** Process ids of the children, from the system. */
+async function childrenOf(demo: Running): Promise<number[]> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', `${demo.child.pid}`]);
+  return stdout.trim().split(/\s+/).map(Number);
+}
+
+describe('the demo', { timeout: 120_000 }, () => {
+  it('shows one screen whose lines work, restarts a peer that dies, keeps the data', async () => {
+    const port = await freePort();
+    const first = `http://127.0.0.1:${port}`;
+    const last = `http://127.0.0.1:${port + peerCount - 1}`;
+    const demo = await startDemo(port);
+    expect(demo.output()).toMatch(/ringmesh demo · 3 peers agree on one ring \([0-9a-f]{8}\)/);
+    for (let index = 0; index < peerCount; index++) expect(demo.output()).toContain(`peer-${index + 1}  http://127.0.0.1:${port + index}`);
+
+    const lines = demo.output().split('\n').map((line) => line.trim());
+    const pasted = async (beginning: string): Promise<string> => {
+      const line = lines.find((candidate) => candidate.startsWith(beginning)) ?? `echo nothing begins with ${beginning}; false`;
+      const { stdout } = await promisify(execFile)('sh', ['-c', line], { cwd: projectFolder });
+      return stdout;
+    };
+    await pasted('curl -X PUT');
+    expect(await pasted('curl http')).toBe('hello');
+    expect(await pasted('node dist/node/main.js put greeting \'good night\'')).toContain('stored default/greeting');
+    expect(await pasted('node dist/node/main.js get')).toBe('good night');
+    expect(await pasted('node dist/node/main.js members')).toContain('3 of 3 members alive');
+
+    const [victim] = await childrenOf(demo);
+    process.kill(victim as number, 'SIGKILL');
+    await until('it says so', () => /peer-\d ended \(SIGKILL\); starting it again/.test(demo.output()));
+    await until('it is back', () => /peer-\d is back/.test(demo.output()), 40_000);
+
+    demo.child.kill('SIGINT');
+    const { code, stdout } = await demo.finished;
+    expect(code).toBe(0);
+    expect(stdout).toContain('all peers have stopped; their data stays in');
+    expect(await answers(first)).toBe(false);
+
+    const again = await startDemo(port);
+    expect((await http(last, 'GET', '/v1/buckets/default/keys/greeting')).body.toString()).toBe('good night');
+    again.child.kill('SIGTERM');
+    expect((await again.finished).code).toBe(0);
+  });
+
+  it('leaves no peer behind, even when it is killed', async () => {
+    const port = await freePort();
+    const demo = await startDemo(port);
+    const children = await childrenOf(demo);
+    expect(children).toHaveLength(peerCount);
+    demo.child.kill('SIGKILL');
+    await demo.finished;
+    const isGone = (pid: number): boolean => {
+      try {
+        return process.kill(pid, 0) && false;
+      } catch {
+        return true;
+      }
+    };
+    await until('all peers are gone', () => children.every(isGone));
+    expect(await readdir(join(folder.path, 'data'))).toEqual(expect.arrayContaining(['peer-1', 'peer-1.log']));
+  });
+});
