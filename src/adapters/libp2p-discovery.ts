@@ -110,8 +110,8 @@ export interface RendezvousOptions {
   readonly report: Report;
 }
 
-const firstRoundMs = 1500;
-const roundMs = 60_000;
+/** Peers that start together announce themselves at the same time: the first rounds follow one another sooner. */
+const roundDelaysMs = [1500, 3000, 10_000, 30_000, 60_000];
 const roundTimeoutMs = 15_000;
 /** Announcements live for two days; often enough is rarely. */
 const roundsPerAnnouncement = 10;
@@ -131,7 +131,7 @@ export class Rendezvous {
   }
 
   start(): void {
-    this.#schedule(firstRoundMs);
+    this.#schedule();
   }
 
   close(): void {
@@ -139,9 +139,10 @@ export class Rendezvous {
     this.#abort.abort();
   }
 
-  #schedule(delayMs: number): void {
+  #schedule(): void {
     if (this.#abort.signal.aborted) return;
-    this.#timer = setTimeout(() => void this.#run().finally(() => this.#schedule(roundMs * (0.75 + Math.random() / 2))), delayMs);
+    const delayMs = roundDelaysMs[Math.min(this.#round, roundDelaysMs.length - 1)]! * (0.75 + Math.random() / 2);
+    this.#timer = setTimeout(() => void this.#run().finally(() => this.#schedule()), delayMs);
   }
 
   async #run(): Promise<void> {

@@ -56,7 +56,7 @@ export function readVector(reader: Reader): VersionVector {
   const vector: DotRange[] = [];
   for (let left = reader.count(limits.membersMax); left > 0; left--) {
     const { actor, counter: from } = readDot(reader);
-    const counter = from + reader.uint(limits.counterMax);
+    const counter = from + reader.uint(limits.counterMax - from);
     const last = vector.at(-1);
     const inOrder = last === undefined || last.actor < actor || (last.actor === actor && last.counter + 1 < from);
     if (!inOrder) throw BytesReader.invalid('vector is not sorted');

@@ -163,7 +163,7 @@ test('[SE3] half a frame is never delivered', async () => {
   const stream = await connection.newStream(protocol);
   stream.send(Uint8Array.from([0, 0, 0, 10, 1, 2, 3]));
   await exchange(b, a);
-  await connection.close();
+  connection.abort(new Error('gone'));
   await exchange(b, a);
   expect(a.frames.length).toBe(2);
 });

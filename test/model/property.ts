@@ -11,5 +11,5 @@ const factor = Number(environment['RINGMESH_RUNS'] ?? 1);
 
 /** Runs a property `runs` times, or fails with the smallest counter-example. */
 export function holds<T extends [unknown, ...unknown[]]>(runs: number, property: fc.IProperty<T>): void {
-  fc.assert(property, { seed, numRuns: runs * factor, verbose: 1 });
+  fc.assert(property, { seed, numRuns: runs * factor });
 }

@@ -28,9 +28,12 @@ test('frames come out as they went in, however the stream is cut', () => {
   fc.assert(
     fc.property(lengths, fc.array(fc.nat(), { maxLength: 30 }), fc.nat(), (sizes, cuts, seed) => {
       const frames = sizes.map((size, i) => bytesOf(size, seed + i));
-      expect(readAll(join(encodeFrames(frames)), cuts, 100_000)).toEqual(frames);
+      const read = readAll(join(encodeFrames(frames)), cuts, 100_000);
+      expect(read.length).toBe(frames.length);
+      // Not `toEqual`: it looks at each byte by itself.
+      expect(read.every((frame, i) => Buffer.compare(frame, frames[i]!) === 0)).toBe(true);
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });
 
@@ -73,8 +76,9 @@ test('[SE3] memory follows what has arrived, not what was announced', () => {
 test('[SE4] random bytes give frames or FRAME_INVALID, never anything else', () => {
   const random = new SeededRandom(11);
   let refused = 0;
-  for (let run = 0; run < 20_000; run++) {
-    const reader = new FrameReader(64, (frame) => expect(frame.length).toBeLessThanOrEqual(64));
+  let largest = 0;
+  for (let run = 0; run < 10_000; run++) {
+    const reader = new FrameReader(64, (frame) => void (largest = Math.max(largest, frame.length)));
     const bytes = random.bytes(1 + random.below(40));
     // Half of the runs look like a plausible header.
     if (run % 2 === 0) bytes.fill(0, 0, 3);
@@ -85,5 +89,6 @@ test('[SE4] random bytes give frames or FRAME_INVALID, never anything else', () 
       refused++;
     }
   }
-  expect(refused).toBeGreaterThan(5000);
+  expect(largest).toBeLessThanOrEqual(64);
+  expect(refused).toBeGreaterThan(3000);
 });

@@ -1,0 +1,107 @@
+/**
+ * Random messages of every kind, as one peer may send them to another.
+ */
+
+import fc from 'fast-check';
+
+import { encodeMember } from '../../src/core/codec.ts';
+import type { ErrorCode } from '../../src/core/errors.ts';
+import type { Dot, PeerId } from '../../src/core/ids.ts';
+import type { Answer, Call, MemberRecord, Message, PutCommand, PutOutcome, Receipt, Rumors, SignedMember } from '../../src/core/messages.ts';
+import { aByteString, aKey, anActor, aRecord, aText, aVector } from './arbitraries.ts';
+
+const aUint = fc.oneof(fc.nat({ max: 200 }), fc.maxSafeNat());
+const aName = (maxBytes: number): fc.Arbitrary<string> => aText(maxBytes).filter((name) => name !== '');
+const aBucket = aName(64).filter((name) => !name.includes('\0'));
+export const aPeer = aName(128).map((name) => name as PeerId);
+const aClass = fc.constantFrom('server', 'tab', 'ephemeral');
+const aDot: fc.Arbitrary<Dot> = fc.record({ actor: anActor, counter: fc.integer({ min: 1, max: 2 ** 48 }) });
+const orNothing = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
+
+export const aMember: fc.Arbitrary<MemberRecord> = fc.record({
+  peer: aPeer,
+  incarnation: aUint,
+  sequence: aUint,
+  status: fc.constantFrom('up', 'paused', 'left'),
+  host: aText(128),
+  zone: aText(128),
+  class: aClass,
+  weight: fc.nat({ max: 1024 }),
+  addresses: fc.array(aText(512), { maxLength: 4 }),
+  gateway: aText(512),
+  version: aUint,
+});
+
+const aSigned: fc.Arbitrary<SignedMember> = fc
+  .tuple(aText(128), aMember, fc.uint8Array({ maxLength: 64 }))
+  .map(([cluster, record, signature]) => ({ record, bytes: encodeMember(cluster, record), signature }));
+
+export const someRumors: fc.Arbitrary<Rumors> = fc.record({
+  members: fc.array(aSigned, { maxLength: 3 }),
+  suspicions: fc.array(fc.record({ peer: aPeer, incarnation: aUint, dead: fc.boolean() }), { maxLength: 3 }),
+});
+
+const aCommand: fc.Arbitrary<PutCommand> = fc.integer({ min: 1, max: 16 }).chain((n) =>
+  fc.record({
+    bucket: aBucket,
+    key: aKey,
+    context: aVector,
+    tombstone: fc.boolean(),
+    bytes: fc.uint8Array({ maxLength: 60 }),
+    contentType: orNothing(aName(256)),
+    priority: fc.nat({ max: 255 }),
+    operation: aByteString(16, 16),
+    n: fc.constant(n),
+    w: fc.integer({ min: 1, max: n }),
+    mode: fc.constantFrom('strict', 'sloppy', 'any'),
+    resolver: fc.constantFrom('siblings', 'lww', 'priority'),
+    budgetMs: fc.nat({ max: 120_000 }),
+  }),
+);
+
+const aReceipt: fc.Arbitrary<Receipt> = fc.record({
+  peer: aPeer,
+  host: aText(128),
+  class: aClass,
+  role: fc.constantFrom('primary', 'fallback'),
+  state: fc.constantFrom('stored', 'answered', 'pending', 'unreachable', 'timeout', 'refused'),
+  durable: fc.boolean(),
+});
+
+const anOutcome: fc.Arbitrary<PutOutcome> = fc.record({
+  outcome: fc.constantFrom('ok', 'partial', 'unknown'),
+  context: aVector,
+  dot: orNothing(aDot),
+  receipts: fc.array(aReceipt, { maxLength: 4 }),
+  sloppy: fc.boolean(),
+});
+
+const is = <T extends string>(type: T): fc.Arbitrary<T> => fc.constant(type);
+
+export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call, { type: Type }>> } = {
+  put: fc.record({ type: is('put'), command: aCommand }),
+  store: fc.record({ type: is('store'), bucket: aBucket, key: aKey, n: fc.integer({ min: 1, max: 16 }), record: aRecord, owner: orNothing(aPeer), ordered: fc.boolean() }),
+  fetch: fc.record({ type: is('fetch'), bucket: aBucket, key: aKey }),
+  list: fc.record({ type: is('list'), bucket: aBucket, prefix: aByteString(0, 20), after: orNothing(aByteString(0, 20)), limit: fc.integer({ min: 1, max: 1000 }) }),
+  probe: fc.record({ type: is('probe') }),
+  probeFor: fc.record({ type: is('probeFor'), target: aPeer }),
+  sync: fc.record({ type: is('sync'), view: aText(64) }),
+};
+
+const aSummary = fc.record({ peer: aPeer, incarnation: aUint, sequence: aUint, health: fc.constantFrom('alive' as const, 'suspect' as const, 'dead' as const) });
+
+export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract<Answer, { type: Type }>> } = {
+  putDone: fc.record({ type: is('putDone'), result: anOutcome }),
+  stored: fc.record({ type: is('stored'), durable: fc.boolean() }),
+  fetched: fc.record({ type: is('fetched'), record: aRecord }),
+  listed: fc.record({ type: is('listed'), entries: fc.array(fc.record({ key: aKey, record: aRecord }), { maxLength: 3 }), more: fc.boolean() }),
+  probed: fc.record({ type: is('probed'), alive: fc.boolean() }),
+  synced: fc.record({ type: is('synced'), summary: orNothing(fc.array(aSummary, { maxLength: 4 })) }),
+  refused: fc.record({ type: is('refused'), code: fc.constantFrom<ErrorCode>('NOT_OWNER', 'STORAGE_FULL', 'INTERNAL'), message: aText(150) }),
+};
+
+export const aMessage: fc.Arbitrary<Message> = fc.oneof(
+  fc.record({ kind: is('call'), id: aUint, ring: aText(64), body: fc.oneof(...Object.values(aCall)) }),
+  fc.record({ kind: is('answer'), id: aUint, body: fc.oneof(...Object.values(anAnswer)) }),
+  fc.record({ kind: is('notice'), body: fc.record({ type: is('rumors'), rumors: someRumors, wanted: fc.array(aPeer, { maxLength: 3 }) }) }),
+);
