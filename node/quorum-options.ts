@@ -3,7 +3,7 @@
  * The mesh checks again what it is given; these checks come first so that a mistake is named where it was made.
  */
 
-import type { BucketOptions, ErrorCode, Mode } from 'ringmesh/node';
+import type { BucketOptions, ErrorCode, Mode } from 'ringmesh';
 
 export const replicasMax = 16;
 export const timeoutMaxMs = 120_000;

@@ -13,13 +13,16 @@ export type { Random } from './core/random.ts';
 /**
  * An ordered map of byte strings to bytes with atomic batches.
  *
- * Reads see every commit whose promise has resolved, and may see those under way. A failed read or commit rejects with a MeshError
- * (`STORAGE_FAILED`, `STORAGE_FULL`, `RECORD_CORRUPT`); it never answers "not there" instead (VR4). After `close` everything rejects with `CLOSED`.
+ * Reads see every commit whose promise has resolved, and may see those under way, each one whole. A failed read or commit rejects with a MeshError
+ * (`STORAGE_FAILED`, `STORAGE_FULL`, `RECORD_CORRUPT`); it never answers "not there" instead (VR4). What a rejected commit has done is unknown: it may be
+ * found later. Commits that share a batch share its fate. After `close` everything rejects with `CLOSED`.
  * Returned bytes are the caller's to keep; bytes handed in must not be changed afterwards.
  */
 export interface Storage {
   /** Whether a resolved commit survives a kill and a power cut (fsync, a strict transaction). */
   readonly durable: boolean;
+  /** Opening found traces of damage: commits that had resolved may be missing. Absent where the storage cannot tell. */
+  readonly mayHaveForgotten?: boolean;
   /** The values in the order of the keys; `undefined` where there is none. */
   getMany(keys: readonly ByteString[]): Promise<(Uint8Array | undefined)[]>;
   range(range: StorageRange): Promise<StorageEntry[]>;

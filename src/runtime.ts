@@ -13,7 +13,7 @@ import { type Output, Peer, type PeerOptions } from './core/peer.ts';
 import type { Clock, Network, Storage } from './ports.ts';
 
 export interface RuntimeOptions {
-  readonly peer: Omit<PeerOptions, 'durable'>;
+  readonly peer: Omit<PeerOptions, 'durable' | 'mayHaveForgotten'>;
   readonly network: Network;
   readonly storage: Storage;
   readonly clock: Clock;
@@ -43,7 +43,8 @@ export class Runtime {
     this.#network = options.network;
     this.#storage = options.storage;
     this.#clock = options.clock;
-    this.peer = new Peer({ ...options.peer, durable: options.storage.durable });
+    const { durable, mayHaveForgotten = false } = options.storage;
+    this.peer = new Peer({ ...options.peer, durable, mayHaveForgotten });
   }
 
   now(): Instant {

@@ -4,7 +4,7 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import type { BucketOptions } from 'ringmesh/node';
+import type { BucketOptions } from 'ringmesh';
 import { parseDocument } from 'yaml';
 import { isMode, modes, quorumProblem, resolvers, timeoutMaxMs } from '../quorum-options.ts';
 import { CliError, codeOf, exitCodes } from './errors.ts';

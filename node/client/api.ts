@@ -2,7 +2,7 @@
  * The gateway's answers as the commands use them: JSON shapes, paths, and errors with the gateway's own code.
  */
 
-import type { MemberView, Placement, PeerStatus, ReplicaReceipt, RingView } from 'ringmesh/node';
+import type { MemberView, Placement, PeerStatus, ReplicaReceipt, RingView } from 'ringmesh';
 import { CliError, exitCodes } from '../cli/errors.ts';
 import { encodeSegment } from '../key-path.ts';
 import type { GatewayAnswer, GatewayClient, GatewayRequest } from './gateway-client.ts';

@@ -1,7 +1,7 @@
 /** Waits until all peers of the demo are ready, in touch with each other and have the same ring. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { MemberView } from 'ringmesh/node';
+import type { MemberView } from 'ringmesh';
 import { fetchJson, type MembersAnswer, type RingView } from '../client/api.ts';
 import { GatewayClient } from '../client/gateway-client.ts';
 

@@ -20,9 +20,10 @@ export interface ScreenOptions {
 export function demoScreen(options: ScreenOptions): string {
   const { plans, serving, agreement } = options;
   const rows = plans.map((plan, index) => {
-    const peer = serving[index]?.peer ?? '';
+    const { peer = '', pid = 0 } = serving[index] ?? {};
     const share = agreement.shares.get(peer);
-    return [plan.name, plan.gatewayUrl, shortId(peer), `${plan.tcpPort}`, `${plan.webSocketPort}`, share === undefined ? '' : percentText(share)];
+    const ports = [`${plan.tcpPort}`, `${plan.webSocketPort}`];
+    return [plan.name, plan.gatewayUrl, `${pid}`, shortId(peer), ...ports, share === undefined ? '' : percentText(share)];
   });
   const state = agreement.agreed
     ? `${countText(plans.length, 'peer')} agree on one ring (${agreement.digest.slice(0, 8)}), ${durationText(options.startMs)} after the start`
@@ -31,7 +32,7 @@ export function demoScreen(options: ScreenOptions): string {
     '',
     `ringmesh demo · ${state}`,
     '',
-    table(['PEER', 'GATEWAY', 'ID', 'TCP', 'WEBSOCKET', 'SHARE'], rows, '  '),
+    table(['PEER', 'GATEWAY', 'PID', 'ID', 'TCP', 'WEBSOCKET', 'SHARE'], rows, '  '),
     '',
     `  data   ${resolve(options.data)} (kept for the next start; logs beside it in peer-N.log)`,
     ...(options.page ? [`  page   ${plans[0]?.gatewayUrl}/`] : []),
@@ -45,7 +46,7 @@ export function demoScreen(options: ScreenOptions): string {
   ].join('\n');
 }
 
-function trials({ plans, program, plans: [first] }: ScreenOptions): string[] {
+function trials({ plans, serving, program, plans: [first] }: ScreenOptions): string[] {
   const one = first?.gatewayUrl ?? '';
   const last = plans.at(-1)?.gatewayUrl ?? one;
   const gateway = one === 'http://127.0.0.1:7400' ? '' : ` --gateway ${one}`;
@@ -62,6 +63,10 @@ function trials({ plans, program, plans: [first] }: ScreenOptions): string[] {
     '# where does it live, and who is there',
     `${program} ring --key greeting${gateway}`,
     `${program} members${gateway}`,
+    '',
+    '# kill one, and go on: the demo starts it again',
+    `kill -9 ${serving.at(Math.floor(serving.length / 2))?.pid ?? 0}`,
+    `${program} get greeting${gateway}`,
     '',
     '# a folder in and out',
     `${program} import node_modules/hono/dist --bucket files${gateway}`,

@@ -18,7 +18,7 @@ const killAfterMs = 10_000;
 
 export interface Serving {
   readonly peer: string;
-  readonly addresses: readonly string[];
+  readonly pid: number;
 }
 
 export class SupervisedPeer {
@@ -59,7 +59,7 @@ export class SupervisedPeer {
     this.#log.end();
   }
 
-  #run(onServing: () => void): Promise<Serving> {
+  #run(onServing: (serving: Serving) => void): Promise<Serving> {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RINGMESH_')));
     const child = spawn(process.execPath, [...process.execArgv, program, 'serve', ...this.#flags], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: environment });
     this.#child = child;
@@ -73,10 +73,11 @@ export class SupervisedPeer {
       });
       createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> }).on('line', (line) => {
         this.#log.write(`${line}\n`);
-        const serving = serves ? undefined : servingOf(line);
-        if (serving === undefined) return;
+        const peer = serves ? undefined : servingPeer(line);
+        if (peer === undefined) return;
         serves = true;
-        onServing();
+        const serving = { peer, pid: child.pid ?? 0 };
+        onServing(serving);
         resolve(serving);
       });
       child.once('error', (error) => reject(error));
@@ -99,7 +100,7 @@ export class SupervisedPeer {
   }
 
   #restart(): void {
-    this.#run(() => this.#tell(`${this.plan.name} is back`)).catch((error: unknown) => {
+    this.#run(({ pid }) => this.#tell(`${this.plan.name} is back (pid ${pid})`)).catch((error: unknown) => {
       if (this.#stopping) return;
       this.#tell(error instanceof Error ? error.message : String(error));
       this.#died('did not start', 0);
@@ -107,11 +108,11 @@ export class SupervisedPeer {
   }
 }
 
-function servingOf(line: string): Serving | undefined {
+/** The peer id, when this is the line of the log that says that it serves. */
+function servingPeer(line: string): string | undefined {
   try {
-    const entry = JSON.parse(line) as { type?: unknown; peer?: unknown; addresses?: unknown };
-    if (entry.type !== 'serving' || typeof entry.peer !== 'string' || !Array.isArray(entry.addresses)) return undefined;
-    return { peer: entry.peer, addresses: entry.addresses.map(String) };
+    const entry = JSON.parse(line) as { type?: unknown; peer?: unknown };
+    return entry.type === 'serving' && typeof entry.peer === 'string' ? entry.peer : undefined;
   } catch {
     return undefined;
   }

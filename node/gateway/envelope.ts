@@ -3,7 +3,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { GetResult, LocalRecord, PutResult, ReplicaReceipt, Sibling } from 'ringmesh/node';
+import type { GetResult, LocalRecord, PutResult, ReplicaReceipt, Sibling } from 'ringmesh';
 
 const siblingJson = (sibling: Sibling): object => ({
   dot: sibling.dot,

@@ -3,7 +3,7 @@
  * 400: the request is wrong. 409: the record refuses it (a limit of VR6). 503: this peer cannot do it now, another try or another gateway may.
  */
 
-import { MeshError, type ErrorCode } from 'ringmesh/node';
+import { MeshError, type ErrorCode } from 'ringmesh';
 
 export type GatewayCode =
   | ErrorCode

@@ -4,7 +4,7 @@
  */
 
 import { streamSSE } from 'hono/streaming';
-import type { MeshEvent, MeshPeer } from 'ringmesh/node';
+import type { MeshEvent, MeshPeer } from 'ringmesh';
 import { GatewayError } from './errors.ts';
 import { targetOf, type RequestContext } from './gateway.ts';
 import { parseQuery } from './target.ts';

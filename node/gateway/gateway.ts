@@ -5,7 +5,7 @@
 
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
-import type { Bucket, BucketOptions, MeshPeer } from 'ringmesh/node';
+import type { Bucket, BucketOptions, MeshPeer } from 'ringmesh';
 import type { BodyReader } from './body.ts';
 import { splitTarget } from './target.ts';
 

@@ -5,7 +5,7 @@
  * of them percent-encoded, in the same order, ready to stand in a path. `cursor` is null on the last page.
  */
 
-import type { KeysOptions } from 'ringmesh/node';
+import type { KeysOptions } from 'ringmesh';
 import { encodeSegment, keyText } from '../key-path.ts';
 import { errorAnswer, GatewayError } from './errors.ts';
 import { bucketOptions, jsonResponse, openBucket, targetOf, type Gateway, type RequestContext } from './gateway.ts';

@@ -4,7 +4,7 @@
  * when it cannot know (QR6); a put or delete answers its receipt with 200, or 202 when the quorum was missed (QR5).
  */
 
-import type { BucketOptions, GetResult, PutOptions, PutResult, Sibling } from 'ringmesh/node';
+import type { BucketOptions, GetResult, PutOptions, PutResult, Sibling } from 'ringmesh';
 import { entityTag, getJson, localJson, receiptJson, tagMatches, wantsJson } from './envelope.ts';
 import { errorAnswer, GatewayError } from './errors.ts';
 import { bucketOptions, jsonResponse, openBucket, targetOf, type Gateway, type RequestContext } from './gateway.ts';

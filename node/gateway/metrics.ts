@@ -4,7 +4,7 @@
  */
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { MeshEvent, MeshPeer } from 'ringmesh/node';
+import type { MeshEvent, MeshPeer } from 'ringmesh';
 
 const latencySeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** prom-client measures the event loop with a timer of this period; its default of 10 ms would keep an idle peer awake. */

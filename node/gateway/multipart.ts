@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import type { Sibling } from 'ringmesh/node';
+import type { Sibling } from 'ringmesh';
 import { encodeSegment } from '../key-path.ts';
 
 const fallbackType = 'application/octet-stream';

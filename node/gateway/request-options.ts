@@ -3,7 +3,7 @@
  * bucket, and the whole is checked: a wrong number is OPTION_INVALID, a quorum that cannot be is QUORUM_INVALID.
  */
 
-import type { BucketOptions } from 'ringmesh/node';
+import type { BucketOptions } from 'ringmesh';
 import { isMode, modes, quorumProblem, timeoutMaxMs } from '../quorum-options.ts';
 import { GatewayError } from './errors.ts';
 import { parseQuery, queryCount, queryText } from './target.ts';

@@ -3,7 +3,7 @@
  * are for). `json` writes one object a line to standard output and nothing else; `text` is for people.
  */
 
-import type { MeshEvent } from 'ringmesh/node';
+import type { MeshEvent } from 'ringmesh';
 import { shortId } from '../cli/output.ts';
 import type { LogFormat } from './settings.ts';
 

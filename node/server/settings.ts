@@ -1,6 +1,6 @@
 /** What `ringmesh serve` was told. */
 
-import type { BucketOptions, DurabilityClass } from 'ringmesh/node';
+import type { BucketOptions, DurabilityClass } from 'ringmesh';
 
 export type LogFormat = 'text' | 'json' | 'none';
 

@@ -1,9 +1,9 @@
 /**
  * The ed25519 identity of a peer: signs its member records and checks those of others (MB1), synchronously, in Node.js and in a browser.
  *
- * Node.js signs and verifies with its own OpenSSL, found at run time so that this file also loads where there is none; elsewhere @noble/curves does it
- * (measured on a busy machine: sign 70 µs against 1.5 ms, verify 190 µs against 2.5 ms). Both follow RFC 8032 to the letter, so all peers agree on what is signed. The
- * public key of another peer is read out of its peer id and never asked for.
+ * Node.js signs and verifies with its own OpenSSL, found at run time so that this file also loads where there is none; elsewhere
+ * @noble/curves does it (measured on a busy machine: sign 70 µs against 1.5 ms, verify 190 µs against 2.5 ms). Both keep the strict rules of
+ * RFC 8032. The public key of another peer is read out of its peer id and never asked for.
  */
 
 import { privateKeyFromProtobuf, privateKeyFromRaw, privateKeyToProtobuf } from '@libp2p/crypto/keys';
@@ -47,12 +47,14 @@ export function nodeEngine(): Ed25519Engine | undefined {
   if (crypto === undefined) return undefined;
   return {
     signer(seed) {
-      const key = crypto.createPrivateKey({ key: derKey('302e020100300506032b657004220420', seed) as Buffer, format: 'der', type: 'pkcs8' });
+      const der = derKey('302e020100300506032b657004220420', seed) as Buffer;
+      const key = crypto.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
       // A plain array, not a Buffer: the two differ in what `slice` does.
       return (bytes) => new Uint8Array(crypto.sign(null, bytes, key));
     },
     verifier(publicKey) {
-      const key = crypto.createPublicKey({ key: derKey('302a300506032b6570032100', publicKey) as Buffer, format: 'der', type: 'spki' });
+      const der = derKey('302a300506032b6570032100', publicKey) as Buffer;
+      const key = crypto.createPublicKey({ key: der, format: 'der', type: 'spki' });
       return (bytes, signature) => crypto.verify(null, bytes, key, signature);
     },
   };

@@ -1,8 +1,9 @@
 /**
  * How a peer finds its cluster: the bootstrap addresses, and a rendezvous in the cluster's own DHT.
  *
- * A bootstrap address is dialled until it has been reached once, and again whenever this peer has no link at all. The rendezvous is the hash of the
- * cluster's name: members announce themselves as its providers and look for others. Nothing here delays the start, and no failure leaves this file.
+ * A bootstrap address is dialled until it has been reached once, and again whenever this peer has no link at all. The rendezvous is the
+ * hash of the cluster's name: members announce themselves as its providers and look for others. Nothing here delays the start, and no
+ * failure leaves this file.
  */
 
 import type { Connection, Libp2p } from '@libp2p/interface';
@@ -45,7 +46,8 @@ export class Bootstrap {
 
   constructor(options: BootstrapOptions) {
     this.#options = options;
-    this.#addresses = options.addresses.map((address) => ({ address, reached: false, peer: undefined, failures: 0, dialling: false, timer: undefined }));
+    const fresh = { reached: false, peer: undefined, failures: 0, dialling: false, timer: undefined };
+    this.#addresses = options.addresses.map((address) => ({ address, ...fresh }));
   }
 
   /** Also called when the last link went down: then all addresses count as not reached. */

@@ -1,5 +1,6 @@
 /**
- * What the libp2p adapter tells about itself, for the log and the metrics. Nothing depends on these events; no failure of the network is an exception.
+ * What the libp2p adapter tells about itself, for the log and the metrics. Nothing depends on these events; no failure of the network is an
+ * exception.
  */
 
 import type { PeerId } from '../core/ids.ts';

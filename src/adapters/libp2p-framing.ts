@@ -1,8 +1,8 @@
 /**
  * Frames on a byte stream: an unsigned 32-bit big-endian length, then that many bytes.
  *
- * Invariant: a length is checked before any memory is given to it, and memory grows with what has arrived, not with what was announced. Each frame
- * is handed on as one plain `Uint8Array` of its own, so that keeping a small frame never keeps a large network buffer alive.
+ * Invariant: a length is checked before any memory is given to it, and memory grows with what has arrived, not with what was announced.
+ * Each frame is handed on as one plain `Uint8Array` of its own, so that keeping a small frame never keeps a large network buffer alive.
  */
 
 import { MeshError } from '../core/errors.ts';

@@ -1,9 +1,10 @@
 /**
  * The links of a peer: for each other peer at most one outgoing stream (ours to send on) and one incoming stream (theirs).
  *
- * A link is `up` when the other side has said, with one byte on our outgoing stream, that its handler reads it; it is `down` once when that stream or
- * its connection closes. A link is opened when the peer is wanted (`connect`), when it has opened its own stream to us, and when somebody sends to it.
- * Both sides may dial at the same time: two connections then live side by side, each direction keeps the stream that it has, nothing flaps.
+ * A link is `up` when the other side has said, with one byte on our outgoing stream, that its handler reads it; it is `down` once when that
+ * stream or its connection closes. A link is opened when the peer is wanted (`connect`), when it has opened its own stream to us, and when
+ * somebody sends to it. Both sides may dial at the same time: two connections then live side by side, each direction keeps the stream that
+ * it has, nothing flaps.
  */
 
 import type { Connection, Libp2p, PeerId as Libp2pPeerId, Stream } from '@libp2p/interface';

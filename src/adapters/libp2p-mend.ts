@@ -1,9 +1,9 @@
 /**
- * A way into the connections of a libp2p transport: `mended(transport, mend)` shows each new connection, dialled or accepted, to `mend` before libp2p
- * takes it. Used where a transport does something on a socket that costs or hurts, and has no option against it.
+ * A way into the connections of a libp2p transport: `mended(transport, mend)` shows each new connection, dialled or accepted, to `mend`
+ * before libp2p takes it. Used where a transport does something on a socket that costs or hurts, and has no option against it.
  */
 
-import type { Connection, MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface';
+import type { MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface';
 
 type Mend = (connection: MultiaddrConnection) => void;
 
@@ -21,7 +21,7 @@ export interface Sending {
 export function mended(transport: Transport, mend: Mend): Transport {
   const dial = transport.dial.bind(transport);
   const createListener = transport.createListener.bind(transport);
-  transport.dial = (address, options): Promise<Connection> => dial(address, { ...options, upgrader: mendedUpgrader(options.upgrader, mend) });
+  transport.dial = (address, options) => dial(address, { ...options, upgrader: mendedUpgrader(options.upgrader, mend) });
   transport.createListener = (options) => createListener({ ...options, upgrader: mendedUpgrader(options.upgrader, mend) });
   return transport;
 }

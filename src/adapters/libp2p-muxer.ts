@@ -1,8 +1,8 @@
 /**
  * Yamux with the bounds of ringmesh, and with less talk.
  *
- * The decoder of @libp2p/yamux 8 collects a whole frame before it looks at the length, so a peer could announce 4 GiB and keep sending. No honest peer
- * has a frame under way that is larger than the window it was given: this factory closes a connection that does.
+ * The decoder of @libp2p/yamux 8 collects a whole frame before it looks at the length, so a peer could announce 4 GiB and keep sending. No
+ * honest peer has a frame under way that is larger than the window it was given: this factory closes a connection that does.
  */
 
 import type { MessageStream, Stream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface';
@@ -51,8 +51,8 @@ interface Receiving {
 const established = 3;
 
 /**
- * Yamux tells the sender of its free window after every single message, which costs as much as the message. Half a window is early enough. For streams
- * of other multiplexers it does nothing.
+ * Yamux tells the sender of its free window after every single message, which costs as much as the message. Half a window is early enough.
+ * For streams of other multiplexers it does nothing.
  */
 export function updateWindowRarely(stream: Stream): void {
   const inner = stream as Receiving;

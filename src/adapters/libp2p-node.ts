@@ -1,8 +1,8 @@
 /**
  * The transports of a Node.js peer: TCP and WebSocket, both for dialling and for listening. The only libp2p file that needs Node.js.
  *
- * The TCP transport writes each length prefix, each frame and each window update with a system call of its own. Here what belongs to one turn is held
- * back until its microtasks have run and goes out in one.
+ * The TCP transport writes each length prefix, each frame and each window update with a system call of its own. Here what belongs to one
+ * turn is held back until its microtasks have run and goes out in one.
  */
 
 import type { MultiaddrConnection } from '@libp2p/interface';

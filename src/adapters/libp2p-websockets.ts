@@ -1,9 +1,10 @@
 /**
  * The WebSocket transport of libp2p, mended in three places. Works in Node.js and in a browser.
  *
- * - An aborted connection must close its socket. The transport asks for close code 1006, which `close()` refuses on every platform, so the socket
- *   would stay open and the other side would go on sending.
- * - One message of the listener's socket may be 100 MiB, which is buffered before libp2p sees a byte. Noise never sends more than 64 KiB at once.
+ * - An aborted connection must close its socket. The transport asks for close code 1006, which `close()` refuses on every platform, so the
+ *   socket would stay open and the other side would go on sending.
+ * - One message of the listener's socket may be 100 MiB, which is buffered before libp2p sees a byte. Noise never sends more than 64 KiB at
+ *   once.
  * - What is sent at once goes as one message, not as one for each length prefix and each piece.
  */
 

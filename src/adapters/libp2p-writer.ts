@@ -1,8 +1,9 @@
 /**
  * The sending end of a link: frames onto one libp2p stream.
  *
- * Frames of one microtask turn are joined into one send. When the stream signals back-pressure, frames wait here, up to a bound; beyond it `send` says
- * no. Invariant: a frame that was taken either reaches the stream in order or the stream closes. A stream that does not drain at all is given up.
+ * Frames of one microtask turn are joined into one send. When the stream signals back-pressure, frames wait here, up to a bound; beyond it
+ * `send` says no. Invariant: a frame that was taken either reaches the stream in order or the stream closes. A stream that does not drain
+ * at all is given up.
  */
 
 import type { Stream } from '@libp2p/interface';

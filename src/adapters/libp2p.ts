@@ -1,8 +1,9 @@
 /**
- * The network of a peer over libp2p: noise, yamux, identify, ping, gossipsub, a kad-dht of the cluster's own, and the frame protocol of `libp2p-links`.
+ * The network of a peer over libp2p: noise, yamux, identify, ping, gossipsub, a kad-dht of the cluster's own, and the frame protocol of
+ * `libp2p-links`.
  *
- * The same file serves Node.js and a browser: the transports are handed in. Peers of different clusters share no protocol name, so they never form a
- * link. Nothing rejects or throws after `start`; what goes wrong on the way is told to `onEvent`.
+ * The same file serves Node.js and a browser: the transports are handed in. Peers of different clusters share no protocol name, so they
+ * never form a link. Nothing rejects or throws after `start`; what goes wrong on the way is told to `onEvent`.
  */
 
 import type { GossipSub, Message } from '@chainsafe/libp2p-gossipsub';
@@ -62,6 +63,10 @@ const gossipMaxBytes = 64 * 1024;
 /** Throws `OPTION_INVALID` or `ADDRESS_INVALID` at once; `start` rejects with `ADDRESS_IN_USE` or `ADDRESS_INVALID`. */
 export function createLibp2pNetwork(options: Libp2pNetworkOptions): Network {
   return new Libp2pNetwork(options);
+}
+
+interface Beating {
+  status?: { heartbeatTimeout?: ReturnType<typeof setTimeout> };
 }
 
 interface Reconnects {
@@ -136,7 +141,8 @@ class Libp2pNetwork implements Network {
   publish(frame: Uint8Array): void {
     if (this.#closed || this.#node === undefined) return;
     if (frame.length > gossipMaxBytes) {
-      this.#report({ type: 'publish-failed', error: `a frame of ${frame.length} bytes is too large for gossip; the limit is ${gossipMaxBytes}` });
+      const error = `a frame of ${frame.length} bytes is too large for gossip; the limit is ${gossipMaxBytes}`;
+      this.#report({ type: 'publish-failed', error });
       return;
     }
     this.#node.services.pubsub.publish(this.#topic, frame).catch((error: unknown) => {
@@ -168,7 +174,7 @@ class Libp2pNetwork implements Network {
     this.#rendezvous?.close();
     this.#links?.close();
     // The heartbeat's timer is not cleared by gossipsub itself and would hold the process for a second.
-    const heartbeat = (this.#node?.services.pubsub as { status?: { heartbeatTimeout?: ReturnType<typeof setTimeout> } } | undefined)?.status?.heartbeatTimeout;
+    const heartbeat = (this.#node?.services.pubsub as Beating | undefined)?.status?.heartbeatTimeout;
     await this.#node?.stop();
     clearTimeout(heartbeat);
   }
@@ -228,7 +234,7 @@ class Libp2pNetwork implements Network {
     const own: ServiceFactoryMap<Services> = {
       identify: identify(),
       ping: ping(),
-      // libp2p dials peers near us in the DHT again when they go away, also those that were forgotten. Links are kept by this adapter alone.
+      // libp2p dials peers near us in the DHT again when they go away, also forgotten ones. Links are kept by this adapter alone.
       reconnects: ({ connectionManager }) => (this.#reconnects = (connectionManager as { reconnectQueue?: Reconnects }).reconnectQueue),
       pubsub: gossipsub({
         allowedTopics: [this.#topic],
@@ -271,7 +277,8 @@ function parsed(addresses: readonly string[] = []): Multiaddr[] {
     try {
       return multiaddr(address);
     } catch (cause) {
-      throw new MeshError('ADDRESS_INVALID', `"${address}" is not a multiaddr such as /ip4/127.0.0.1/tcp/7500: ${errorText(cause)}`, { cause });
+      const message = `"${address}" is not a multiaddr such as /ip4/127.0.0.1/tcp/7500: ${errorText(cause)}`;
+      throw new MeshError('ADDRESS_INVALID', message, { cause });
     }
   });
 }

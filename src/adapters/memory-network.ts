@@ -1,8 +1,8 @@
 /**
  * A network inside one process, for tests and demos: every peer of one hub can reach every other, with failures made to order.
  *
- * It keeps the contract of `Network` to the letter: frames arrive later than they are sent, in order, at most once, and only a broken link loses them.
- * Each direction of a link is a queue that is emptied in turns of the event loop, so that a test's own timers always run.
+ * It keeps the contract of `Network` to the letter: frames arrive later than they are sent, in order, at most once, and only a broken link
+ * loses them. Each direction of a link is a queue that is emptied in turns of the event loop, so that a test's own timers always run.
  */
 
 import { MeshError } from '../core/errors.ts';
@@ -145,14 +145,14 @@ class MemoryNetwork implements Network {
     await nextTurn();
     if (member === undefined) return;
     this.#hub.members.delete(this.self);
-    for (const peer of [...member.links.keys()]) breakLink(this.#hub, this.self, peer);
+    for (const peer of member.links.keys()) breakLink(this.#hub, this.self, peer);
   }
 }
 
 /** Opens, a turn later, every link that somebody wants and nothing forbids. */
 function settle(hub: Hub): void {
   later(() => {
-    for (const member of [...hub.members.values()]) {
+    for (const member of hub.members.values()) {
       for (const peer of member.wanted) join(hub, member, peer);
     }
   });

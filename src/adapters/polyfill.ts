@@ -1,7 +1,8 @@
 /**
  * What libp2p expects from the platform and Node.js 20 lacks: `Promise.withResolvers`, and the global `WebSocket` that its dialler uses.
  *
- * Imported for its effect, before anything that loads libp2p, by the Node entry only. Does nothing where the platform has both (Node.js 22 and later).
+ * Imported for its effect, before anything that loads libp2p, by the Node entry only. Does nothing where the platform has both (Node.js 22
+ * and later).
  */
 
 import { WebSocket as WsWebSocket } from 'ws';
@@ -23,8 +24,8 @@ function withResolvers<T>(this: PromiseConstructor): Resolvers<T> {
 }
 
 /**
- * The platform's WebSocket tells an error to whoever listens; the one of `ws` is an event emitter and brings the process down when nobody does, which
- * happens when a dial is given up while it connects.
+ * The platform's WebSocket tells an error to whoever listens; the one of `ws` is an event emitter and brings the process down when nobody
+ * does, which happens when a dial is given up while it connects.
  */
 function QuietWebSocket(url: string | URL, protocols?: string | string[]): WsWebSocket {
   const socket = new WsWebSocket(url, protocols);

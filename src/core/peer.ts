@@ -23,7 +23,7 @@ import { Membership, type SelfDescription } from './membership.ts';
 import type { Answer, Call, Message, Rumors } from './messages.ts';
 import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
-import { Replica, storeChange } from './replica.ts';
+import { Replica } from './replica.ts';
 import { PutsServed } from './puts-served.ts';
 import { Timers } from './timers.ts';
 
@@ -38,6 +38,8 @@ export interface PeerOptions {
   readonly random: Random;
   /** What the storage says of itself. */
   readonly durable: boolean;
+  /** The storage may have lost what it had acknowledged. */
+  readonly mayHaveForgotten?: boolean;
 }
 
 export type Output =
@@ -126,9 +128,9 @@ export class Peer {
         return this.#startDone(new MeshError('OPTION_INVALID', message));
       }
       const [storeId = '', epoch = '0'] = storeRow?.split('.') ?? [hex(random.bytes(16))];
-      this.replica.start(storeId, Number(epoch));
+      this.replica.start(storeId, Number(epoch), this.#options.mayHaveForgotten === true);
       const change = { key: metaKey('cluster'), value: Uint8Array.from(clusterName, (letter) => letter.charCodeAt(0)) };
-      this.#disk.write([change, storeChange(storeId, Number(epoch))], (_, written) => {
+      this.#disk.write([change, this.replica.storeChange()], (_, written) => {
         if (written instanceof MeshError) return this.#startDone(written);
         this.#startMachines(addresses);
       });

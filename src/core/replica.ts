@@ -51,10 +51,21 @@ export class Replica {
     return actorOf(this.#storeId, this.#epoch);
   }
 
-  /** `storeId` and `epoch` as they lie in storage. */
-  start(storeId: string, epoch: number): void {
+  /** `storeId` and `epoch` as they lie in storage. A store that may have forgotten begins a new epoch, which the caller stores with `storeChange`. */
+  start(storeId: string, epoch: number, mayHaveForgotten: boolean): void {
     this.#storeId = storeId;
     this.#epoch = epoch;
+    if (mayHaveForgotten) this.#nextEpoch('the storage was damaged and may have lost acknowledged writes');
+  }
+
+  #nextEpoch(reason: string): void {
+    this.#epoch++;
+    this.#emit({ type: 'amnesia', actor: this.actor, reason });
+  }
+
+  /** The row that keeps who mints at this store. */
+  storeChange(): StorageChange {
+    return { key: metaKey('store'), value: fromByteString(textToBytes(`${this.#storeId}.${this.#epoch}`)) };
   }
 
   /** `owner`: the primary in whose place this fallback takes the put; it keeps a hint for it. */
@@ -114,9 +125,8 @@ export class Replica {
 
   #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string): StorageChange[] {
     if (counterOf(incoming, this.actor) <= counterOf(local, this.actor)) return [];
-    this.#epoch++;
-    this.#emit({ type: 'amnesia', actor: this.actor, reason });
-    return [storeChange(this.#storeId, this.#epoch)];
+    this.#nextEpoch(reason);
+    return [this.storeChange()];
   }
 
   fetch(call: Extract<Call, { type: 'fetch' }>, done: Done<RecordSet>): void {
@@ -153,11 +163,6 @@ export class Replica {
     });
   }
 }
-
-export const storeChange = (storeId: string, epoch: number): StorageChange => ({
-  key: metaKey('store'),
-  value: fromByteString(textToBytes(`${storeId}.${epoch}`)),
-});
 
 const hintChange = (owner: PeerId, address: Address, n: number): StorageChange => ({ key: hintKey(owner, address), value: Uint8Array.of(n) });
 

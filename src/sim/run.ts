@@ -45,6 +45,8 @@ export interface SimulationResult {
 const defaults = { peers: 5, ops: 1000, clients: 10 } as const;
 const togetherMs = 5000;
 const partitions = 256;
+/** How long the clients work at least, so that faults have time to strike. */
+const workMs = 60_000;
 
 export function runSimulation(options: SimulationOptions): SimulationResult {
   const world = new World(options.seed, options.trace);
@@ -59,7 +61,7 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));
   const weakClients = modes === 'mixed' ? Math.ceil(clients / 3) : 0;
-  const workload = new Workload(cluster, { ops, clients, weakClients, quorum, hotKeys: 6, wideKeys: 400, thinkMs: 200, budgetMs: 3000 });
+  const workload = new Workload(cluster, { ops, clients, weakClients, quorum, hotKeys: 6, wideKeys: 400, lastsMs: Math.max(workMs, ops * 10), budgetMs: 3000 });
   const faults = new FaultDriver(cluster, faultNames);
   const finish = new Finish(cluster, { ...defaultFinish, quorum });
   const violations: Violation[] = [];
@@ -82,7 +84,7 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   }
   const history = [...workload.history, ...finish.rows];
   for (const { key, process } of workload.damaged) violations.push({ check: 'values', key, message: `${process} read a damaged value` });
-  violations.push(...finish.violations, ...checkHistory(history, { isStrict: strictByName }));
+  violations.push(...finish.violations, ...checkHistory(history, { isStrict: strictByName, monotonic: 2 * quorum.r > quorum.n }));
   const strikes = bites(faults.strikes, cluster.network.counters);
   const summary = summarize({ seed: options.seed, cluster, faultNames, quorum, history: workload.history, strikes, peerEvents });
   return { summary, violations, history, eventHash: world.eventHash, command: replayCommand({ ...options, peers, ops }) };

@@ -21,8 +21,8 @@ export interface WorkloadOptions {
   readonly quorum: Quorum;
   readonly hotKeys: number;
   readonly wideKeys: number;
-  /** Mean of the pauses between a client's operations. */
-  readonly thinkMs: number;
+  /** Over how much virtual time the operations are spread. */
+  readonly lastsMs: number;
   readonly budgetMs: number;
 }
 
@@ -30,6 +30,9 @@ const hotShare = 0.6;
 /** A context of an earlier read is sent again this much later, in operations of the same client. */
 const staleAfter = 5;
 const rememberedMax = 16;
+/** Clients come in bursts, so that they meet on the hot keys: so many operations each, with pauses of this mean between them. */
+const burstOps = 4;
+const burstPauseMs = 10;
 
 interface Memory {
   readonly key: string;
@@ -79,13 +82,22 @@ export class Workload {
   }
 
   #next(client: Client, index: number, random: SeededRandom, weak: boolean, memories: Memory[]): void {
-    this.#cluster.world.after(waiting(random, this.#options.thinkMs), 'client', index, () => {
+    this.#cluster.world.after(this.#pause(random), 'client', index, () => {
       if (this.#stopped || this.history.length >= this.#options.ops) {
         this.#active--;
         return;
       }
       this.#act(client, random, weak ? weakQuorum(random, this.#options.quorum.n) : this.#options.quorum, memories, () => this.#next(client, index, random, weak, memories));
     });
+  }
+
+  /** Mostly short, then until the next burst; sometimes anything in between. */
+  #pause(random: SeededRandom): number {
+    if (!happens(random, 1 / burstOps)) return waiting(random, burstPauseMs);
+    const { lastsMs, ops, clients } = this.#options;
+    const period = (lastsMs * clients * burstOps) / ops;
+    if (happens(random, 0.2)) return waiting(random, period);
+    return period - (this.#cluster.world.nowMs % period) + waiting(random, burstPauseMs);
   }
 
   #act(client: Client, random: SeededRandom, quorum: Quorum, memories: Memory[], done: () => void): void {

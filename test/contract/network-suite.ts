@@ -88,8 +88,9 @@ export function numbered(number: number, length: number): Uint8Array {
 export function expectNumbered(frames: readonly Uint8Array[], lengths: readonly number[]): void {
   expect(frames.length).toBe(lengths.length);
   frames.forEach((frame, number) => {
-    const ok = frame.length === Math.max(4, lengths[number]!) && new DataView(frame.buffer, frame.byteOffset).getUint32(0) === number;
-    if (!ok || (frame.length > 4 && frame[frame.length - 1] !== (number & 0xff))) throw new Error(`frame ${number} is out of order or damaged`);
+    const isNext = new DataView(frame.buffer, frame.byteOffset).getUint32(0) === number;
+    const isWhole = frame.length === Math.max(4, lengths[number]!) && (frame.length === 4 || frame.at(-1) === (number & 0xff));
+    if (!isNext || !isWhole) throw new Error(`frame ${number} is out of order or damaged`);
   });
 }
 

@@ -73,15 +73,16 @@ describe('messages', () => {
 });
 
 describe('hostile frames', () => {
-  const frames = 100_000;
+  const originals = (): Uint8Array[] => fc.sample(aMessage, { numRuns: 1000, seed }).map((message) => encodeMessage(message).slice());
 
-  it('[SE4] 100,000 random frames give FRAME_INVALID or a valid message', () => {
+  it('[SE4] 40,000 random frames give FRAME_INVALID or a valid message', () => {
     const random = new SeededRandom(seed);
     let valid = 0;
-    for (let i = 0; i < frames; i++) {
-      const frame = random.bytes(random.below(64));
-      // Half of them get past the first bytes, which everything begins with.
-      if (i % 2 === 0 && frame.length > 2) frame.set([1, random.below(4), random.below(8)]);
+    for (let i = 0; i < 40_000; i++) {
+      // Half of them are of small numbers, which get past the version, the kind and the type, and are short enough to end in time.
+      const small = i % 2 === 0;
+      const frame = random.bytes(random.below(small ? 10 : 64)).map((byte) => (small ? byte % 10 : byte));
+      if (small) frame[0] = 1;
       const message = decoded(decodeMessage, frame);
       decoded(decodeRumors, frame);
       if (message === undefined) continue;
@@ -91,19 +92,19 @@ describe('hostile frames', () => {
     expect(valid).toBeGreaterThan(10);
   });
 
-  it('[SE4] 100,000 mutated frames give FRAME_INVALID or a valid message', () => {
+  it('[SE4] 60,000 mutated frames give FRAME_INVALID or a valid message', () => {
     const random = new SeededRandom(seed + 1);
-    const originals: Uint8Array[] = fc.sample(aMessage, { numRuns: 1000, seed }).map((message) => encodeMessage(message).slice());
+    const sent = originals();
     let valid = 0;
-    for (let i = 0; i < frames; i++) {
-      const frame = mutated(random, originals);
+    for (let i = 0; i < 60_000; i++) {
+      const frame = mutated(random, sent);
       const message = decoded(decodeMessage, frame);
       if (message === undefined) continue;
       valid++;
       if (valid % 16 === 0) expect(decodeMessage(encodeMessage(message))).toEqual(message);
     }
-    expect(valid).toBeGreaterThan(5000);
-    expect(valid).toBeLessThan(frames);
+    expect(valid).toBeGreaterThan(3000);
+    expect(valid).toBeLessThan(55_000);
   });
 
   it('[SE4] signed members and rumors too', () => {
@@ -112,7 +113,7 @@ describe('hostile frames', () => {
     const gossip = rumors.map((each) => encodeRumors(each).slice());
     const rows = rumors.flatMap((each) => each.members.map((member) => encodeSigned(member).slice()));
     let valid = 0;
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 10_000; i++) {
       if (decoded(decodeRumors, mutated(random, gossip)) !== undefined) valid++;
       const row = decoded(decodeSigned, mutated(random, rows));
       if (row === undefined) continue;
@@ -120,7 +121,7 @@ describe('hostile frames', () => {
       // What was accepted can be asked for its cluster.
       memberCluster(row.bytes);
     }
-    expect(valid).toBeGreaterThan(1000);
+    expect(valid).toBeGreaterThan(500);
   });
 });
 

@@ -76,13 +76,19 @@ const anOutcome: fc.Arbitrary<PutOutcome> = fc.record({
   sloppy: fc.boolean(),
 });
 
+const replicaCount = fc.integer({ min: 1, max: 16 });
+const someNodes = fc.array(aUint, { maxLength: 64 });
+const aDigest = aByteString(16, 16);
+
 const is = <T extends string>(type: T): fc.Arbitrary<T> => fc.constant(type);
 
 export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call, { type: Type }>> } = {
   put: fc.record({ type: is('put'), command: aCommand }),
-  store: fc.record({ type: is('store'), bucket: aBucket, key: aKey, n: fc.integer({ min: 1, max: 16 }), record: aRecord, owner: orNothing(aPeer), ordered: fc.boolean() }),
+  store: fc.record({ type: is('store'), bucket: aBucket, key: aKey, n: replicaCount, record: aRecord, owner: orNothing(aPeer), ordered: fc.boolean() }),
   fetch: fc.record({ type: is('fetch'), bucket: aBucket, key: aKey }),
   list: fc.record({ type: is('list'), bucket: aBucket, prefix: aByteString(0, 20), after: orNothing(aByteString(0, 20)), limit: fc.integer({ min: 1, max: 1000 }) }),
+  compare: fc.record({ type: is('compare'), n: replicaCount, level: fc.constantFrom('all', 'group', 'partition', 'inner'), nodes: someNodes, digest: aDigest }),
+  leaves: fc.record({ type: is('leaves'), n: replicaCount, nodes: someNodes }),
   probe: fc.record({ type: is('probe') }),
   probeFor: fc.record({ type: is('probeFor'), target: aPeer }),
   sync: fc.record({ type: is('sync'), view: aText(64) }),
@@ -95,6 +101,8 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
   stored: fc.record({ type: is('stored'), durable: fc.boolean() }),
   fetched: fc.record({ type: is('fetched'), record: aRecord }),
   listed: fc.record({ type: is('listed'), entries: fc.array(fc.record({ key: aKey, record: aRecord }), { maxLength: 3 }), more: fc.boolean() }),
+  digests: fc.record({ type: is('digests'), digests: fc.array(aDigest, { maxLength: 20 }) }),
+  leafKeys: fc.record({ type: is('leafKeys'), entries: fc.array(fc.record({ bucket: aBucket, key: aKey, digest: aDigest }), { maxLength: 4 }) }),
   probed: fc.record({ type: is('probed'), alive: fc.boolean() }),
   synced: fc.record({ type: is('synced'), summary: orNothing(fc.array(aSummary, { maxLength: 4 })) }),
   refused: fc.record({ type: is('refused'), code: fc.constantFrom<ErrorCode>('NOT_OWNER', 'STORAGE_FULL', 'INTERNAL'), message: aText(150) }),

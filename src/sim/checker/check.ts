@@ -18,11 +18,13 @@ import type { Violation } from './violation.ts';
 export interface CheckOptions {
   /** Whether this operation used a strict quorum that overlaps those of the other strict ones. */
   readonly isStrict?: (operation: Operation) => boolean;
+  /** Whether two strict reads see each other's values, which takes a majority of replicas for each. Default true. */
+  readonly monotonic?: boolean;
 }
 
 export const strictByName = (operation: Operation): boolean => !operation.process.startsWith('weak');
 
-export function checkHistory(rows: readonly HistoryRow[], { isStrict = strictByName }: CheckOptions = {}): Violation[] {
+export function checkHistory(rows: readonly HistoryRow[], { isStrict = strictByName, monotonic = true }: CheckOptions = {}): Violation[] {
   const violations = [...checkDots(rows), ...checkRoots(rows)];
   for (const history of splitByKey(rows)) {
     violations.push(
@@ -30,7 +32,7 @@ export function checkHistory(rows: readonly HistoryRow[], { isStrict = strictByN
       ...checkLost(history),
       ...checkResurrection(history, isStrict),
       ...checkConcurrency(history),
-      ...checkStaleness(history, isStrict),
+      ...checkStaleness(history, isStrict, monotonic),
       ...checkReplicas(history),
     );
   }

@@ -1,6 +1,6 @@
 /**
  * Strict reads are fresh (QR3): a strict read returns, or returns something that supersedes, each value that a strict put had been acknowledged for before
- * the read began, and each value that an earlier strict read had returned (monotonic reads).
+ * the read began, and each value that an earlier strict read had returned (monotonic reads, where two read quorums always meet).
  *
  * A delete leaves nothing to return: what a delete that began before the read's end has superseded may be absent.
  */
@@ -16,7 +16,7 @@ interface Moment {
   readonly happen: () => void;
 }
 
-export function checkStaleness(history: KeyHistory, isStrict: (operation: Operation) => boolean): Violation[] {
+export function checkStaleness(history: KeyHistory, isStrict: (operation: Operation) => boolean, monotonic = true): Violation[] {
   const violations: Violation[] = [];
   const known = history.emptySet();
   const deleted = history.emptySet();
@@ -38,7 +38,7 @@ export function checkStaleness(history: KeyHistory, isStrict: (operation: Operat
       const missing = missingFrom(history, required.get(read) ?? history.emptySet(), covered);
       required.delete(read);
       if (missing.length > 0) violations.push(violation(history, read, missing));
-      for (const id of read.returned) {
+      for (const id of monotonic ? read.returned : []) {
         const value = history.byId(id);
         if (value !== undefined) add(known, value.index);
       }

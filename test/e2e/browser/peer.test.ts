@@ -4,7 +4,7 @@
  */
 
 import type { Browser, BrowserContext, JSHandle, Page } from 'playwright';
-import { createPeer, type MeshPeer } from 'ringmesh/node';
+import { createPeer, type MeshPeer } from 'ringmesh';
 import type { BrowserPeerOptions } from '../../../src/browser.ts';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { browserTimeoutMs, launchBrowser } from '../helpers/browser.ts';

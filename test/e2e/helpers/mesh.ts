@@ -1,7 +1,7 @@
 /** Several peers as real processes that agree on one ring, and HTTP to them. */
 
 import { join } from 'node:path';
-import type { MemberView } from 'ringmesh/node';
+import type { MemberView } from 'ringmesh';
 import type { MembersAnswer, RingView } from '../../../node/client/api.ts';
 import { GatewayClient, type GatewayAnswer, type GatewayRequest } from '../../../node/client/gateway-client.ts';
 import { startPeer, until, type PeerProcess } from './processes.ts';

@@ -3,7 +3,7 @@
  * base64url of the JSON list of dots that it covers.
  */
 
-import { MeshError, type Bucket, type BucketOptions, type GetResult, type KeyInput, type MeshEvent, type MeshPeer, type PutResult, type Sibling } from 'ringmesh/node';
+import { MeshError, type Bucket, type BucketOptions, type GetResult, type KeyInput, type MeshEvent, type MeshPeer, type PutResult, type Sibling } from 'ringmesh';
 
 interface FakeRecord {
   siblings: Sibling[];

@@ -1,7 +1,7 @@
 /** The pure parts of the gateway: errors, query options, entity tags, multipart, who may talk to it. */
 
 import fc from 'fast-check';
-import { MeshError, type Sibling } from 'ringmesh/node';
+import { MeshError, type Sibling } from 'ringmesh';
 import { describe, expect, it } from 'vitest';
 import { entityTag, tagMatches, wantsJson } from '../../../node/gateway/envelope.ts';
 import { errorAnswer, GatewayError, isBug, statusOf } from '../../../node/gateway/errors.ts';

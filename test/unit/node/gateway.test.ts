@@ -1,7 +1,7 @@
 /** The gateway over real HTTP, before a fake peer. */
 
 import { connect } from 'node:net';
-import { MeshError } from 'ringmesh/node';
+import { MeshError } from 'ringmesh';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayClient, type GatewayAnswer, type GatewayRequest } from '../../../node/client/gateway-client.ts';
 import { createApp } from '../../../node/gateway/app.ts';

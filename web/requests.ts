@@ -1,0 +1,93 @@
+/**
+ * What the form's buttons do, without the form: reads, and writes that know what they replace. The context of each key that was read or written here is
+ * kept, so that a write replaces what its writer has seen and nothing else (VR1).
+ */
+
+import * as gateway from './gateway.ts';
+import { GatewayFailure, type KeyName, type Quorum, type ReadAnswer, type Value, type WriteReceipt } from './gateway.ts';
+import { textValue } from './values.ts';
+
+export type Operation = 'put' | 'get' | 'delete' | 'conflict';
+
+export type Answer =
+  | { readonly type: 'read'; readonly name: KeyName; readonly quorum: Quorum; readonly ms: number; readonly answer: ReadAnswer; readonly made: boolean }
+  | { readonly type: 'written'; readonly op: 'put' | 'delete'; readonly name: KeyName; readonly quorum: Quorum; readonly ms: number; readonly receipt: WriteReceipt }
+  | { readonly type: 'failed'; readonly op: Operation; readonly name: KeyName; readonly code: string; readonly message: string };
+
+export interface Asked {
+  readonly op: Operation;
+  readonly name: KeyName;
+  readonly quorum: Quorum;
+  readonly text: string;
+  /** Learn what is there before writing, unless it is known already. */
+  readonly aware: boolean;
+}
+
+export class Requests {
+  readonly #contexts = new Map<string, string>();
+
+  async ask(asked: Asked): Promise<Answer> {
+    const { op, name, text, aware } = asked;
+    return this.#answered(op, name, async () => {
+      switch (op) {
+        case 'get':
+          return this.#read(asked, false);
+        case 'put':
+          return this.#write(asked, 'put', textValue(text), aware ? await this.#context(asked) : '');
+        case 'delete':
+          return this.#write(asked, 'delete', undefined, await this.#context(asked));
+        case 'conflict':
+          return this.#conflict(asked);
+      }
+    });
+  }
+
+  /** Settles a conflict: this value replaces all that the read has shown. */
+  resolve(name: KeyName, quorum: Quorum, value: Value, context: string): Promise<Answer> {
+    return this.#answered('put', name, () => this.#write({ name, quorum }, 'put', value, context));
+  }
+
+  async #answered(op: Operation, name: KeyName, act: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof GatewayFailure) return { type: 'failed', op, name, code: error.code, message: error.message };
+      throw error;
+    }
+  }
+
+  async #read({ name, quorum }: Pick<Asked, 'name' | 'quorum'>, made: boolean): Promise<Answer> {
+    const begin = performance.now();
+    const answer = await gateway.read(name, quorum);
+    this.#contexts.set(keyOf(name), answer.context);
+    return { type: 'read', name, quorum, ms: performance.now() - begin, answer, made };
+  }
+
+  async #write({ name, quorum }: Pick<Asked, 'name' | 'quorum'>, op: 'put' | 'delete', value: Value | undefined, context: string): Promise<Answer> {
+    const begin = performance.now();
+    const receipt = value === undefined ? await gateway.remove(name, quorum, context) : await gateway.write(name, quorum, value, context);
+    const ms = performance.now() - begin;
+    if (context === '') this.#contexts.delete(keyOf(name));
+    else this.#contexts.set(keyOf(name), receipt.context);
+    return { type: 'written', op, name, quorum, ms, receipt };
+  }
+
+  /** Two writers that both saw the same and not each other, then a read that finds what they left. */
+  async #conflict(asked: Asked): Promise<Answer> {
+    const { name, quorum, text } = asked;
+    const context = await this.#context(asked);
+    const write = (writer: string): Promise<WriteReceipt> => gateway.write(name, quorum, textValue(`${text} (says ${writer})`), context);
+    await Promise.all([write('Ada'), write('Grace')]);
+    return this.#read(asked, true);
+  }
+
+  async #context({ name, quorum }: Asked): Promise<string> {
+    const known = this.#contexts.get(keyOf(name));
+    if (known !== undefined) return known;
+    const { context } = await gateway.read(name, quorum);
+    this.#contexts.set(keyOf(name), context);
+    return context;
+  }
+}
+
+const keyOf = ({ bucket, key }: KeyName): string => `${bucket}\0${key}`;
