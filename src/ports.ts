@@ -47,6 +47,8 @@ export interface NetworkHandlers {
  * Frames between peers that authenticated each other, over one long-lived stream for each pair and direction.
  *
  * Between an `up` and the next `down`, frames arrive at most once, whole, and in the order they were sent. A frame may be lost only together with a `down`.
+ * `up` and `down` speak of the way from here to there: the other direction may come up a little earlier or later. A frame has 1 byte to
+ * `limits.frameMaxBytes`, a gossiped one up to 64 KiB. No handler is called after `close`.
  */
 export interface Network {
   readonly self: PeerId;

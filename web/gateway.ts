@@ -73,8 +73,8 @@ async function json<T>(response: Response): Promise<T> {
 }
 
 function keyUrl({ bucket, key }: KeyName, { r, w, mode }: Quorum): string {
-  // A browser takes these two out of any path, however they are written.
-  if (key === '.' || key === '..') throw new GatewayFailure('KEY_INVALID', `A browser cannot send the key “${key}” over HTTP; the command line can.`);
+  // A browser takes dots out of any path, however they are written, and has no bytes for half a character.
+  if (key === '.' || key === '..' || /\p{Cs}/u.test(key)) throw new GatewayFailure('KEY_INVALID', `A browser cannot send the key “${key}” over HTTP; the command line can.`);
   return `/v1/buckets/${encodeURIComponent(bucket)}/keys/${encodeURIComponent(key)}?${new URLSearchParams({ r: `${r}`, w: `${w}`, mode })}`;
 }
 

@@ -25,6 +25,7 @@ let view: MeshView | undefined;
 let refreshTimer = 0;
 let typingTimer = 0;
 let placing = new AbortController();
+let latest: Promise<Answer> | undefined;
 
 const connection = byId('connection', HTMLElement);
 const placementLine = byId('placement', HTMLElement);
@@ -44,9 +45,12 @@ const form = new RequestForm(byId('request', HTMLFormElement), byId('promise', H
   },
 });
 
+/** Only the answer to the latest request is shown. */
 async function ask(asking: Promise<Answer>): Promise<void> {
+  latest = asking;
   answers.busy();
-  answers.show(await asking, view);
+  const answer = await asking;
+  if (latest === asking) answers.show(answer, view);
 }
 
 async function refresh(): Promise<void> {

@@ -80,7 +80,7 @@ export class RequestForm {
   }
 
   #text(name: string): string {
-    return this.#field(name).value.toWellFormed();
+    return this.#field(name).value;
   }
 }
 

@@ -24,7 +24,10 @@ export class HybridClock {
   /** A timestamp later than all before it. */
   next(now: Instant): Timestamp {
     const wall = Math.floor(now.wall);
-    this.#last = wall > this.#last.ms ? { ms: wall, tick: 0 } : { ms: this.#last.ms, tick: this.#last.tick + 1 };
+    const { ms, tick } = this.#last;
+    if (wall > ms) this.#last = { ms: wall, tick: 0 };
+    // Another peer's tick may be the last one that can be written.
+    else this.#last = tick < Number.MAX_SAFE_INTEGER ? { ms, tick: tick + 1 } : { ms: ms + 1, tick: 0 };
     return this.#last;
   }
 

@@ -358,15 +358,18 @@ function readKey(reader: Reader): ReturnType<Reader['byteString']> {
   return key;
 }
 
+/** Buckets and peer ids are parts of storage keys, which a NUL divides: no NUL in them, and one byte for each character. */
+const printable = /^[\x21-\x7e]+$/;
+
 function readBucket(reader: Reader): string {
   const bucket = reader.text(limits.bucketMaxBytes);
-  if (bucket === '' || bucket.includes('\0')) throw Reader.invalid('bad bucket name');
+  if (!printable.test(bucket)) throw Reader.invalid('bad bucket name');
   return bucket;
 }
 
 function readPeer(reader: Reader): PeerId {
   const peer = reader.text(limits.peerIdMaxBytes);
-  if (peer === '') throw Reader.invalid('empty peer id');
+  if (!printable.test(peer)) throw Reader.invalid('bad peer id');
   return peer as PeerId;
 }
 

@@ -9,7 +9,7 @@
  *   m name                         what the peer knows of itself and of the members
  */
 
-import { textToBytes, u16Bytes, u32Bytes } from './bytes.ts';
+import { bytesToText, textToBytes, u16Bytes, u32Bytes } from './bytes.ts';
 import { addressOf } from './hash.ts';
 import type { StorageRange } from './disk.ts';
 import type { Address, ByteString, PeerId } from './ids.ts';
@@ -47,9 +47,10 @@ export function addressOfRecordKey(key: ByteString): Address | undefined {
 export function hintOfKey(key: ByteString): { owner: PeerId; address: Address } | undefined {
   const ownerEnd = key.indexOf('\0');
   const bucketEnd = key.indexOf('\0', ownerEnd + 1);
-  if (ownerEnd < 0 || bucketEnd < 0) return undefined;
+  const owner = bytesToText(key.slice(1, ownerEnd) as ByteString);
+  if (ownerEnd < 0 || bucketEnd < 0 || owner === undefined) return undefined;
   const address = addressOf(key.slice(ownerEnd + 1, bucketEnd), key.slice(bucketEnd + 1) as ByteString);
-  return { owner: key.slice(1, ownerEnd) as PeerId, address };
+  return { owner: owner as PeerId, address };
 }
 
 /** The least byte string greater than all that begin with `prefix`. */

@@ -12,8 +12,9 @@ import { aByteString, aKey, anActor, aRecord, aText, aVector } from './arbitrari
 
 const aUint = fc.oneof(fc.nat({ max: 200 }), fc.maxSafeNat());
 const aName = (maxBytes: number): fc.Arbitrary<string> => aText(maxBytes).filter((name) => name !== '');
-const aBucket = aName(64).filter((name) => !name.includes('\0'));
-export const aPeer = aName(128).map((name) => name as PeerId);
+const printable = (maxLength: number): fc.Arbitrary<string> => fc.string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)), minLength: 1, maxLength });
+const aBucket = fc.oneof(printable(64), fc.constantFrom('__proto__', 'constructor', '..', '%2F'));
+export const aPeer = fc.oneof(printable(128), fc.constantFrom('__proto__', 'toString')).map((name) => name as PeerId);
 const aClass = fc.constantFrom('server', 'tab', 'ephemeral');
 const aDot: fc.Arbitrary<Dot> = fc.record({ actor: anActor, counter: fc.integer({ min: 1, max: 2 ** 48 }) });
 const orNothing = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });

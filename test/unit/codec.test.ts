@@ -105,10 +105,14 @@ describe('limits', () => {
     }
   });
 
-  it('[SE4] empty names, a NUL in a bucket and quorums that never can be are refused', () => {
-    const bad: Partial<PutCommand>[] = [{ key: '' as ByteString }, { bucket: '' }, { bucket: 'a\0b' }, { w: 0 }, { n: 0, w: 0 }, { n: 2, w: 3 }];
+  it('[SE4] empty names, names that would run into their neighbours in storage, and quorums that never can be are refused', () => {
+    const bad: Partial<PutCommand>[] = [{ key: '' as ByteString }, { bucket: '' }, { bucket: 'a\0b' }, { bucket: 'a b' }, { bucket: '\u0100' }, { w: 0 }, { n: 0, w: 0 }, { n: 2, w: 3 }];
     for (const change of bad) expect(refused(decodeMessage, put(change)), JSON.stringify(change)).toBe('FRAME_INVALID');
-    expect(refused(decodeMessage, encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'probeFor', target: '' as PeerId } }))).toBe('FRAME_INVALID');
+    for (const target of ['', 'a\0b', 'ÿ', '\ud800']) {
+      const store = { type: 'store', bucket: 'b', key: 'k' as ByteString, n: 3, record: { context: [], siblings: [] }, owner: target as PeerId, ordered: false } as const;
+      expect(refused(decodeMessage, encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'probeFor', target: target as PeerId } }))).toBe('FRAME_INVALID');
+      if (target !== '') expect(refused(decodeMessage, encodeMessage({ kind: 'call', id: 1, ring: '', body: store }))).toBe('FRAME_INVALID');
+    }
   });
 });
 
