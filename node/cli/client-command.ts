@@ -4,7 +4,6 @@
 
 import { Command, Option } from 'commander';
 import { defaultGateway, GatewayClient } from '../client/gateway-client.ts';
-import { usageError } from './errors.ts';
 import { gatewayUrls } from './parsers.ts';
 
 export interface ClientOptions {
@@ -16,7 +15,9 @@ export const configOption = (): Option => new Option('--config <file>', 'read fl
 
 export function clientCommand(name: string): Command {
   return new Command(name)
-    .addOption(new Option('--gateway <url>', `a gateway to talk to; several are tried in turn (default: ${defaultGateway})`).argParser(gatewayUrls))
+    .addOption(
+      new Option('--gateway <url>', `a gateway to talk to; several are tried in turn (default: ${defaultGateway})`).argParser(gatewayUrls),
+    )
     .addOption(configOption())
     .option('--json', 'print JSON for programs');
 }
@@ -36,8 +37,3 @@ export async function withClient(options: ClientOptions, use: (client: GatewayCl
 
 /** The examples under a command's help. */
 export const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
-
-export function requireText(name: string, text: string): string {
-  if (text === '') throw usageError(`${name} must not be empty`);
-  return text;
-}

@@ -60,4 +60,4 @@ export function codeOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-export const errorLine = (code: string, message: string): string => `ringmesh: error: ${message.replace(/\s*\n\s*/g, ' ')} [${code}]`;
+const errorLine = (code: string, message: string): string => `ringmesh: error: ${message.replace(/\s*\n\s*/g, ' ')} [${code}]`;

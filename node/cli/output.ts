@@ -37,7 +37,12 @@ export const countText = (count: number, one: string, many = `${one}s`): string 
 /** Columns as wide as their longest cell, two spaces between them. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], indent = ''): string {
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]): string => indent + cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd();
+  const line = (cells: readonly string[]): string =>
+    indent +
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
   return [head, ...rows].map(line).join('\n');
 }
 
@@ -50,7 +55,8 @@ export function facts(pairs: readonly (readonly [name: string, value: string])[]
 export const bar = (share: number, width: number): string => '█'.repeat(Math.round(share * width)).padEnd(width, '·');
 
 /** Text for a terminal: control characters would let a key or a value move the cursor. */
-export const visible = (text: string): string => text.replace(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+export const visible = (text: string): string =>
+  text.replace(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);

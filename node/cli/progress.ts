@@ -14,7 +14,10 @@ const silent: Progress = { start: () => {}, update: () => {}, stop: () => {} };
 export function createProgress(what: string): Progress {
   if (!process.stderr.isTTY) return silent;
   const format = `${what} {bar} {percentage} % · {value} of {total} · {size} · {eta_formatted} left`;
-  const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true, clearOnComplete: true, barsize: 30 }, Presets.shades_classic);
+  const bar = new SingleBar(
+    { format, stream: process.stderr, hideCursor: true, clearOnComplete: true, barsize: 30 },
+    Presets.shades_classic,
+  );
   return {
     start: (total) => bar.start(total, 0, { size: sizeText(0) }),
     update: (done, bytes) => bar.update(done, { size: sizeText(bytes) }),

@@ -16,7 +16,7 @@ const flagName = (option: Option): string => (option.long ?? option.short ?? '')
 export const variableName = (flag: string): string => `RINGMESH_${flag.replaceAll('-', '_').toUpperCase()}`;
 
 /** The names that a configuration file may use: the flags of all commands. */
-export function settableNames(program: Command): Set<string> {
+function settableNames(program: Command): Set<string> {
   const names = program.commands.flatMap((command) => command.options.map(flagName));
   return new Set(names.filter((name) => !notSettable.has(name)));
 }

@@ -66,7 +66,10 @@ export function answerError(answer: GatewayAnswer): CliError {
 }
 
 function errorOf(answer: GatewayAnswer): { code: string; message: string } {
-  const fallback = { code: 'GATEWAY_INVALID', message: `${answer.gateway} answered with HTTP status ${answer.status}; is it a ringmesh gateway?` };
+  const fallback = {
+    code: 'GATEWAY_INVALID',
+    message: `${answer.gateway} answered with HTTP status ${answer.status}; is it a ringmesh gateway?`,
+  };
   try {
     const body = JSON.parse(answer.body.toString('utf8')) as { error?: { code?: unknown; message?: unknown } };
     const { code, message } = body.error ?? {};

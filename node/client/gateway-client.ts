@@ -86,10 +86,17 @@ export class GatewayClient {
   }
 
   unreachable(last: NoAnswerError | undefined): CliError {
-    if (last?.sent === true) return new CliError('GATEWAY_LOST', `${last.gateway} broke off before it answered (${last.message}); the request may have taken effect`);
+    if (last?.sent === true)
+      return new CliError(
+        'GATEWAY_LOST',
+        `${last.gateway} broke off before it answered (${last.message}); the request may have taken effect`,
+      );
     const where = this.#gateways.join(', ');
     const reason = last === undefined ? '' : ` (${last.message})`;
-    return new CliError('GATEWAY_UNREACHABLE', `no gateway answers at ${where}${reason}; start one with 'ringmesh serve' or 'ringmesh demo', or name another with --gateway URL`);
+    return new CliError(
+      'GATEWAY_UNREACHABLE',
+      `no gateway answers at ${where}${reason}; start one with 'ringmesh serve' or 'ringmesh demo', or name another with --gateway URL`,
+    );
   }
 
   close(): void {

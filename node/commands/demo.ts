@@ -9,7 +9,11 @@ export const demoCommand = new Command('demo')
   .description('run five peers on this machine and show what to try')
   .addOption(new Option('--peers <count>', 'how many').argParser(wholeNumber(1, peersMax)).default(5))
   .option('--data <folder>', 'where they keep their data', './data')
-  .addOption(new Option('--port <port>', 'gateway of the first; the others follow, peers talk at +100 and +200').argParser(wholeNumber(1024, portMax)).default(7400))
+  .addOption(
+    new Option('--port <port>', 'gateway of the first; the others follow, peers talk at +100 and +200')
+      .argParser(wholeNumber(1024, portMax))
+      .default(7400),
+  )
   .addOption(configOption())
   .addHelpText('after', examples('ringmesh demo', 'ringmesh demo --peers 7 --data /tmp/mesh --port 8400'))
   .action(async (options: DemoOptions) => {

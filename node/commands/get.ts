@@ -36,7 +36,12 @@ export const getCommand = clientCommand('get')
   .addOption(encodedOption())
   .addHelpText(
     'after',
-    `${examples('ringmesh get greeting', 'ringmesh get photo --bucket pictures --output photo.jpg', 'ringmesh get cart --siblings', 'ringmesh get cart --json -r 3')}
+    `${examples(
+      'ringmesh get greeting',
+      'ringmesh get photo --bucket pictures --output photo.jpg',
+      'ringmesh get cart --siblings',
+      'ringmesh get cart --json -r 3',
+    )}
 
 ${exitCodesHelp}`,
   )
@@ -104,6 +109,8 @@ function showSibling(sibling: SiblingJson, index: number, count: number): void {
   const value = Buffer.from(sibling.value, 'base64');
   const text = keyText(value);
   const type = sibling.contentType ?? 'no type';
-  print(`--- sibling ${index} of ${count} · ${type} · ${sizeText(value.length)} · ${new Date(sibling.time).toISOString()} · dot ${visible(sibling.dot)}`);
+  print(
+    `--- sibling ${index} of ${count} · ${type} · ${sizeText(value.length)} · ${new Date(sibling.time).toISOString()} · dot ${visible(sibling.dot)}`,
+  );
   print(text ?? `(not text; base64) ${sibling.value}`);
 }

@@ -30,7 +30,10 @@ export const importCommand = clientCommand('import')
 What is there already is replaced. With several --gateway the import goes on when one of them dies.
 Symbolic links are not followed; a file of more than ${valueMaxText} is an error of that file. Exit code 1
 when any file failed.
-${examples('ringmesh import ./site --bucket site', 'ringmesh import ./docs --bucket files --prefix docs/ --gateway http://127.0.0.1:7400,http://127.0.0.1:7401')}`,
+${examples(
+  'ringmesh import ./site --bucket site',
+  'ringmesh import ./docs --bucket files --prefix docs/ --gateway http://127.0.0.1:7400,http://127.0.0.1:7401',
+)}`,
   )
   .action((dir: string, options: ImportCommandOptions) => withClient(options, (client) => run(client, dir, options)));
 
@@ -51,14 +54,24 @@ async function run(client: GatewayClient, dir: string, options: ImportCommandOpt
   if (options.json === true) {
     printJson({ ...report, seconds: ms / 1000 });
   } else {
-    print(summary(`imported ${countText(report.files, 'file')} (${sizeText(report.bytes)}) into ${options.bucket} in ${durationText(ms)}`, report));
+    print(
+      summary(
+        `imported ${countText(report.files, 'file')} (${sizeText(report.bytes)}) into ${options.bucket} in ${durationText(ms)}`,
+        report,
+      ),
+    );
     printFailures(report.failed);
   }
   if (report.failed.length > 0) process.exitCode = exitCodes.failed;
 }
 
 const summary = (head: string, report: ImportReport): string =>
-  [head, ...(report.replaced > 0 ? [`${report.replaced} replaced`] : []), `${report.retried} retried`, `${report.failed.length} failed`].join(', ');
+  [
+    head,
+    ...(report.replaced > 0 ? [`${report.replaced} replaced`] : []),
+    `${report.retried} retried`,
+    `${report.failed.length} failed`,
+  ].join(', ');
 
 const shownMax = 20;
 

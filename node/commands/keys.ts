@@ -40,7 +40,8 @@ ${examples('ringmesh keys', 'ringmesh keys --bucket files --prefix docs/', 'ring
         if (keys.length >= limit) break;
       }
       const listed = keys.slice(0, limit);
-      if (options.json === true) printJson({ keys: listed.map((key) => key.text ?? null), encoded: listed.map((key) => key.encoded), complete });
+      if (options.json === true)
+        printJson({ keys: listed.map((key) => key.text ?? null), encoded: listed.map((key) => key.encoded), complete });
       else if (listed.length > 0) print(listed.map((key) => (options.encoded === true ? key.encoded : plain(key))).join('\n'));
       if (!complete) {
         note('note: some part of the ring did not answer; keys may be missing');

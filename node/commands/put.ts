@@ -51,9 +51,16 @@ ${examples(
 
 ${exitCodesHelp}`,
   )
-  .action((key: string, value: string | undefined, options: PutCommandOptions) => withClient(options, (client) => put(client, key, value, options)));
+  .action((key: string, value: string | undefined, options: PutCommandOptions) =>
+    withClient(options, (client) => put(client, key, value, options)),
+  );
 
-async function put(client: Parameters<Parameters<typeof withClient>[1]>[0], key: string, value: string | undefined, options: PutCommandOptions): Promise<void> {
+async function put(
+  client: Parameters<Parameters<typeof withClient>[1]>[0],
+  key: string,
+  value: string | undefined,
+  options: PutCommandOptions,
+): Promise<void> {
   if (value !== undefined && options.file !== undefined) throw usageError('give the value as an argument or with --file, not both');
   if (options.context !== undefined && options.replace === true) throw usageError('give --context or --replace, not both');
   const segment = keySegment(key, options.encoded);

@@ -29,7 +29,9 @@ export const ringCommand = clientCommand('ring')
 function showRing(ring: RingView): void {
   const tokens = new Map<number, number>();
   for (const [, member] of ring.tokens) tokens.set(member, (tokens.get(member) ?? 0) + 1);
-  print(`ring ${ring.digest.slice(0, 16)} · ${countText(ring.members.length, 'peer')} · ${ring.tokens.length} tokens · ${ring.partitions} partitions\n`);
+  print(
+    `ring ${ring.digest.slice(0, 16)} · ${countText(ring.members.length, 'peer')} · ${ring.tokens.length} tokens · ${ring.partitions} partitions\n`,
+  );
   const largest = Math.max(...ring.members.map((member) => member.share), Number.EPSILON);
   const rows = ring.members
     .map((member, index) => [
@@ -50,7 +52,14 @@ async function showPlacement(client: GatewayClient, options: RingCommandOptions,
   const { members } = await fetchJson<MembersAnswer>(client, '/v1/members');
   const row = (role: string) => (peer: string) => {
     const member = members.find((candidate) => candidate.peer === peer);
-    return [role, shortId(peer), member === undefined ? '' : hostText(member), member?.class ?? '', member?.state ?? 'unknown', visible(member?.gateway ?? '')];
+    return [
+      role,
+      shortId(peer),
+      member === undefined ? '' : hostText(member),
+      member?.class ?? '',
+      member?.state ?? 'unknown',
+      visible(member?.gateway ?? ''),
+    ];
   };
   print(
     facts([
@@ -61,5 +70,10 @@ async function showPlacement(client: GatewayClient, options: RingCommandOptions,
     ]),
   );
   print('');
-  print(table(['ROLE', 'PEER', 'HOST', 'CLASS', 'STATE', 'GATEWAY'], [...placement.primaries.map(row('primary')), ...placement.fallbacks.map(row('fallback'))]));
+  print(
+    table(
+      ['ROLE', 'PEER', 'HOST', 'CLASS', 'STATE', 'GATEWAY'],
+      [...placement.primaries.map(row('primary')), ...placement.fallbacks.map(row('fallback'))],
+    ),
+  );
 }

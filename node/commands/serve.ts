@@ -15,13 +15,19 @@ export const serveCommand = new Command('serve')
   .option('--data <folder>', 'identity and values live here (default: in memory, gone at the end)')
   .addOption(new Option('--port <port>', 'port of the gateway, 0 for any free one').argParser(port).default(7400))
   .option('--gateway-host <address>', 'address of the gateway; anything but loopback opens it to the network', '127.0.0.1')
-  .addOption(new Option('--listen <multiaddr>', 'where other peers reach this one, repeatable (default: any free port on 127.0.0.1)').argParser(list))
+  .addOption(
+    new Option('--listen <multiaddr>', 'where other peers reach this one, repeatable (default: any free port on 127.0.0.1)').argParser(
+      list,
+    ),
+  )
   .addOption(new Option('--announce <multiaddr>', 'what to tell others instead of the listening addresses, repeatable').argParser(list))
   .addOption(new Option('--bootstrap <multiaddr>', 'a peer to meet the mesh through, repeatable').argParser(list))
   .option('--host-label <name>', 'the machine; replicas go to different ones (default: the peer itself)')
   .option('--zone <name>', 'the place of the machine')
   .addOption(new Option('--class <class>', 'what the storage survives').choices(['server', 'tab', 'ephemeral']))
-  .addOption(new Option('--weight <tokens>', 'share of the ring in tokens; 0 coordinates but stores nothing').argParser(wholeNumber(0, 1024)))
+  .addOption(
+    new Option('--weight <tokens>', 'share of the ring in tokens; 0 coordinates but stores nothing').argParser(wholeNumber(0, 1024)),
+  )
   .addOption(new Option('--partitions <count>', 'grain of the ring, the same for a whole cluster').argParser(wholeNumber(1, 65_536)))
   .addOption(new Option('--allow-origin <origin>', 'web pages of this origin may use the gateway, repeatable').argParser(list))
   .addOption(new Option('--allow-host <name>', 'the gateway may be called by this name, repeatable').argParser(list))

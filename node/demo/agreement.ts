@@ -16,7 +16,12 @@ export interface Agreement {
 
 const pollMs = 100;
 
-export async function awaitAgreement(gateways: readonly string[], peers: readonly string[], withinMs: number, signal: AbortSignal): Promise<Agreement> {
+export async function awaitAgreement(
+  gateways: readonly string[],
+  peers: readonly string[],
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<Agreement> {
   const clients = gateways.map((gateway) => new GatewayClient([gateway]));
   const deadline = performance.now() + withinMs;
   try {

@@ -39,7 +39,17 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   );
   if (!stopping.signal.aborted) {
     const startMs = performance.now() - startedAt;
-    print(demoScreen({ plans, serving, agreement, data: options.data, startMs, page: existsSync(join(pageFolder, 'index.html')), program: programCall() }));
+    print(
+      demoScreen({
+        plans,
+        serving,
+        agreement,
+        data: options.data,
+        startMs,
+        page: existsSync(join(pageFolder, 'index.html')),
+        program: programCall(),
+      }),
+    );
   }
   return stopped;
 }
@@ -63,6 +73,9 @@ async function checkData(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new CliError('STORAGE_FAILED', `the data folder ${folder} cannot be written (${codeOf(error) ?? 'no access'}); choose another with --data`);
+    throw new CliError(
+      'STORAGE_FAILED',
+      `the data folder ${folder} cannot be written (${codeOf(error) ?? 'no access'}); choose another with --data`,
+    );
   }
 }

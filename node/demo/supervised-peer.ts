@@ -61,7 +61,10 @@ export class SupervisedPeer {
 
   #run(onServing: (serving: Serving) => void): Promise<Serving> {
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RINGMESH_')));
-    const child = spawn(process.execPath, [...process.execArgv, program, 'serve', ...this.#flags], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: environment });
+    const child = spawn(process.execPath, [...process.execArgv, program, 'serve', ...this.#flags], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: environment,
+    });
     this.#child = child;
     const startedAt = performance.now();
     return new Promise((resolve, reject) => {
@@ -94,7 +97,8 @@ export class SupervisedPeer {
     if (livedMs > soundMs) this.#restarts = 0;
     const pauseMs = pausesMs[this.#restarts++];
     const { name, logFile } = this.plan;
-    if (pauseMs === undefined) return this.#tell(`${name} ended (${how}) once too often; it stays down, the others go on. Its log: ${logFile}`);
+    if (pauseMs === undefined)
+      return this.#tell(`${name} ended (${how}) once too often; it stays down, the others go on. Its log: ${logFile}`);
     this.#tell(`${name} ended (${how}); starting it again in ${pauseMs / 1000} s`);
     this.#restartTimer = setTimeout(() => this.#restart(), pauseMs);
   }

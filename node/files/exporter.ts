@@ -61,7 +61,9 @@ class Export {
   async all(): Promise<ExportReport> {
     const keys: ListedKey[] = [];
     let complete = true;
-    for await (const page of keyPages((path) => this.#send({ method: 'GET', path }), this.#options.bucket, { prefix: this.#options.prefix })) {
+    for await (const page of keyPages((path) => this.#send({ method: 'GET', path }), this.#options.bucket, {
+      prefix: this.#options.prefix,
+    })) {
       keys.push(...page.keys);
       complete &&= page.complete;
     }
@@ -76,7 +78,14 @@ class Export {
       this.#options.onProgress(++done, this.#bytes);
     });
     const failed = this.#failed.toSorted((a, b) => (a.file < b.file ? -1 : 1));
-    return { files: this.#files, bytes: this.#bytes, conflicts: this.#conflicts.toSorted(), complete, retried: this.#tries.retried, failed };
+    return {
+      files: this.#files,
+      bytes: this.#bytes,
+      conflicts: this.#conflicts.toSorted(),
+      complete,
+      retried: this.#tries.retried,
+      failed,
+    };
   }
 
   #fail(key: ListedKey, code: string, message: string): void {
@@ -136,9 +145,13 @@ class Export {
     } catch (error) {
       const code = codeOf(error);
       const taken = code === 'EEXIST' || code === 'ENOTDIR';
-      throw new CliError(taken ? 'FILE_EXISTS' : (code ?? 'FILE_UNWRITABLE'), taken ? 'a file has the name of its folder' : 'its folder cannot be made');
+      throw new CliError(
+        taken ? 'FILE_EXISTS' : (code ?? 'FILE_UNWRITABLE'),
+        taken ? 'a file has the name of its folder' : 'its folder cannot be made',
+      );
     }
     const real = await realpath(folder);
-    if (real !== this.#folder && !real.startsWith(this.#folder + sep)) throw new CliError('KEY_REFUSED', 'a symbolic link leads out of the folder');
+    if (real !== this.#folder && !real.startsWith(this.#folder + sep))
+      throw new CliError('KEY_REFUSED', 'a symbolic link leads out of the folder');
   }
 }

@@ -77,7 +77,11 @@ class Import {
     } catch (error) {
       // Nobody is left to talk to: the other files would only wait for the same.
       if (codeOf(error) === 'GATEWAY_UNREACHABLE') throw error;
-      this.#failed.push({ file: file.name, code: codeOf(error) ?? 'INTERNAL', message: error instanceof Error ? error.message : String(error) });
+      this.#failed.push({
+        file: file.name,
+        code: codeOf(error) ?? 'INTERNAL',
+        message: error instanceof Error ? error.message : String(error),
+      });
     }
   }
 
@@ -91,7 +95,8 @@ class Import {
 
   async #listExisting(): Promise<ReadonlySet<string> | undefined> {
     const existing = new Set<string>();
-    const fetchAnswer = (path: string): Promise<GatewayAnswer> => patiently(this.#client, this.#tries, { request: () => ({ method: 'GET', path }) });
+    const fetchAnswer = (path: string): Promise<GatewayAnswer> =>
+      patiently(this.#client, this.#tries, { request: () => ({ method: 'GET', path }) });
     for await (const page of keyPages(fetchAnswer, this.#options.bucket, { prefix: this.#options.prefix })) {
       if (!page.complete) return undefined;
       for (const key of page.keys) existing.add(key.encoded);
@@ -109,8 +114,10 @@ class Import {
   }
 
   async #put(file: FoundFile): Promise<void> {
-    if (file.bytes > valueMaxBytes) return this.#refuse(file, 'VALUE_TOO_LARGE', `has ${file.bytes} bytes; a value may have at most ${valueMaxBytes} (${valueMaxText})`);
-    if (Buffer.byteLength(this.#options.prefix + file.name) > keyMaxBytes) return this.#refuse(file, 'KEY_INVALID', `its name is longer than ${keyMaxBytes} bytes`);
+    if (file.bytes > valueMaxBytes)
+      return this.#refuse(file, 'VALUE_TOO_LARGE', `has ${file.bytes} bytes; a value may have at most ${valueMaxBytes} (${valueMaxText})`);
+    if (Buffer.byteLength(this.#options.prefix + file.name) > keyMaxBytes)
+      return this.#refuse(file, 'KEY_INVALID', `its name is longer than ${keyMaxBytes} bytes`);
     const body = await readFile(file.path);
     const key = this.#key(file);
     const path = keyPath(this.#options.bucket, key);
@@ -144,7 +151,11 @@ class Import {
     if (answer.status === 200) return true;
     if (answer.status !== 202) throw answerError(answer);
     const { outcome } = jsonOf<Receipt>(answer);
-    this.#refuse(file, outcome.toUpperCase(), outcome === 'partial' ? 'fewer replicas than the write quorum hold it' : 'no replica acknowledged it in time');
+    this.#refuse(
+      file,
+      outcome.toUpperCase(),
+      outcome === 'partial' ? 'fewer replicas than the write quorum hold it' : 'no replica acknowledged it in time',
+    );
     return false;
   }
 
@@ -154,7 +165,8 @@ class Import {
     const seen = await this.#widestView(file);
     if (seen === undefined || seen.siblings.length < 2) return;
     const body = await readFile(file.path);
-    if (seen.siblings.every((sibling) => Buffer.from(sibling.value, 'base64').equals(body))) await this.#write(file, path, body, seen.context);
+    if (seen.siblings.every((sibling) => Buffer.from(sibling.value, 'base64').equals(body)))
+      await this.#write(file, path, body, seen.context);
   }
 
   /** What all replicas know, or if not all of them answer, what a quorum does. */

@@ -42,7 +42,8 @@ export function pathOfKey(key: string | undefined): { readonly path: string } | 
   if (key.startsWith('/') || /^[A-Za-z]:/.test(key)) return { problem: 'is an absolute path' };
   if (/[\p{Cc}\\]/u.test(key)) return { problem: 'has characters that file names should not have' };
   const segments = key.split('/');
-  if (segments.some((segment) => segment === '..' || segment === '.')) return { problem: 'has a . or .. segment and would leave the folder' };
+  if (segments.some((segment) => segment === '..' || segment === '.'))
+    return { problem: 'has a . or .. segment and would leave the folder' };
   if (segments.includes('')) return { problem: 'has an empty segment' };
   if (segments.some((segment) => Buffer.byteLength(segment) > 255)) return { problem: 'has a segment longer than a file name may be' };
   return { path: segments.join(sep) };

@@ -9,7 +9,8 @@ import { GatewayError } from './errors.ts';
 
 const bodiesMaxBytes = 256 * 1024 * 1024;
 
-const tooLarge = (): GatewayError => new GatewayError('VALUE_TOO_LARGE', `a value may have at most ${valueMaxBytes} bytes (${valueMaxText})`);
+const tooLarge = (): GatewayError =>
+  new GatewayError('VALUE_TOO_LARGE', `a value may have at most ${valueMaxBytes} bytes (${valueMaxText})`);
 
 /** True when the Content-Length alone forbids the body. */
 export const declaredTooLarge = (incoming: IncomingMessage): boolean => Number(incoming.headers['content-length'] ?? 0) > valueMaxBytes;

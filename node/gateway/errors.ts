@@ -88,4 +88,5 @@ export function errorAnswer(error: unknown): ErrorAnswer {
   };
 }
 
-export const isBug = (error: unknown): boolean => !(error instanceof GatewayError || error instanceof MeshError) || error.code === 'INTERNAL';
+export const isBug = (error: unknown): boolean =>
+  !(error instanceof GatewayError || error instanceof MeshError) || error.code === 'INTERNAL';

@@ -25,7 +25,8 @@ export class EventStreams {
   open(c: RequestContext): Response {
     parseQuery(targetOf(c).query, []);
     if (this.#closed) throw new GatewayError('CLOSED', 'this peer is stopping');
-    if (this.#readers.size >= readersMax) throw new GatewayError('OVERLOADED', `at most ${readersMax} readers may follow the events of one peer`);
+    if (this.#readers.size >= readersMax)
+      throw new GatewayError('OVERLOADED', `at most ${readersMax} readers may follow the events of one peer`);
     const queue: MeshEvent[] = [];
     let wake = (): void => {};
     let open = true;
@@ -43,7 +44,7 @@ export class EventStreams {
     c.env.outgoing.once('close', finish);
     return streamSSE(c, async (stream) => {
       await stream.write(': following\n\n');
-      for (let id = 1; open; ) {
+      for (let id = 1; open;) {
         const event = queue.shift();
         if (event !== undefined) await stream.writeSSE({ data: JSON.stringify(event), id: `${id++}` });
         else if (!(await wokenWithin(heartbeatMs, (resume) => (wake = resume)))) await stream.write(': beat\n\n');

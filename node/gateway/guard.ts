@@ -51,11 +51,17 @@ export function guard(incoming: IncomingMessage, outgoing: ServerResponse, optio
   outgoing.setHeader('Cross-Origin-Resource-Policy', 'same-origin');
   const { host, origin } = incoming.headers;
   if (!hostAllowed(host, options)) {
-    throw new GatewayError('HOST_NOT_ALLOWED', `this gateway is not called ${JSON.stringify((host ?? '').slice(0, 100))}; start it with --allow-host NAME if it is`);
+    throw new GatewayError(
+      'HOST_NOT_ALLOWED',
+      `this gateway is not called ${JSON.stringify((host ?? '').slice(0, 100))}; start it with --allow-host NAME if it is`,
+    );
   }
   if (origin === undefined) return false;
   if (!originAllowed(origin, host, options)) {
-    throw new GatewayError('ORIGIN_NOT_ALLOWED', `pages of ${origin.slice(0, 100)} may not use this gateway; allow them with --allow-origin`);
+    throw new GatewayError(
+      'ORIGIN_NOT_ALLOWED',
+      `pages of ${origin.slice(0, 100)} may not use this gateway; allow them with --allow-origin`,
+    );
   }
   outgoing.setHeader('Access-Control-Allow-Origin', origin);
   outgoing.setHeader('Access-Control-Expose-Headers', exposedHeaders);

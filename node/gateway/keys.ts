@@ -79,7 +79,12 @@ function valueResponse(siblings: readonly Sibling[], headers: Readonly<Record<st
 const sameValue = (a: Sibling, b: Sibling): boolean => a.contentType === b.contentType && Buffer.compare(a.value, b.value) === 0;
 
 function writeOptions(c: RequestContext): PutOptions {
-  const { 'x-ringmesh-context': context, 'if-match': ifMatch, 'if-none-match': ifNoneMatch, 'content-encoding': encoding } = c.env.incoming.headers;
+  const {
+    'x-ringmesh-context': context,
+    'if-match': ifMatch,
+    'if-none-match': ifNoneMatch,
+    'content-encoding': encoding,
+  } = c.env.incoming.headers;
   if (ifMatch !== undefined || ifNoneMatch !== undefined) {
     throw new GatewayError('OPTION_INVALID', 'writes are always taken; send X-Ringmesh-Context instead of If-Match or If-None-Match');
   }
@@ -112,7 +117,9 @@ export async function deleteKey(c: RequestContext, gateway: Gateway): Promise<Re
 export async function getLocal(c: RequestContext, gateway: Gateway): Promise<Response> {
   const target = keyTarget(c, 3);
   parseQuery(target.query, []);
-  const { found, body } = localJson(await openBucket(gateway, target.bucketName, bucketOptions(gateway, target.bucketName)).local(target.key));
+  const { found, body } = localJson(
+    await openBucket(gateway, target.bucketName, bucketOptions(gateway, target.bucketName)).local(target.key),
+  );
   return jsonResponse(body, found ? 200 : 404);
 }
 

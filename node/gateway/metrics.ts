@@ -61,9 +61,19 @@ function eventCounters(registry: Registry): (event: MeshEvent) => void {
   const ringChanges = new Counter({ name: 'ringmesh_ring_changes_total', help: 'Changes of this peer’s ring', registers });
   const badFrames = new Counter({ name: 'ringmesh_bad_frames_total', help: 'Messages from peers that were not valid', registers });
   const repairs = new Counter({ name: 'ringmesh_read_repairs_total', help: 'Replicas repaired after a get', registers });
-  const hints = new Counter({ name: 'ringmesh_hint_actions_total', help: 'Hints stored and delivered', labelNames: ['action'] as const, registers });
+  const hints = new Counter({
+    name: 'ringmesh_hint_actions_total',
+    help: 'Hints stored and delivered',
+    labelNames: ['action'] as const,
+    registers,
+  });
   const amnesia = new Counter({ name: 'ringmesh_amnesia_total', help: 'Times this store began a new epoch', registers });
-  const storageErrors = new Counter({ name: 'ringmesh_storage_errors_total', help: 'Failures of the storage', labelNames: ['code'] as const, registers });
+  const storageErrors = new Counter({
+    name: 'ringmesh_storage_errors_total',
+    help: 'Failures of the storage',
+    labelNames: ['code'] as const,
+    registers,
+  });
   return (event) => {
     switch (event.type) {
       case 'request':

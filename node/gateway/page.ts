@@ -47,6 +47,7 @@ export async function readPage(folder: string): Promise<Page | undefined> {
 export function pageResponse(page: Page, path: string, ifNoneMatch: string | undefined): Response | undefined {
   const file = page.get(path);
   if (file === undefined) return undefined;
-  if (tagMatches(ifNoneMatch, file.headers['ETag'] ?? '')) return new Response(null, { status: 304, headers: { ETag: file.headers['ETag'] ?? '' } });
+  if (tagMatches(ifNoneMatch, file.headers['ETag'] ?? ''))
+    return new Response(null, { status: 304, headers: { ETag: file.headers['ETag'] ?? '' } });
   return new Response(file.body, { headers: file.headers });
 }

@@ -26,7 +26,8 @@ export function requestOptions(query: string, configured: BucketOptions): Bucket
   if (timeoutMs !== undefined) options.timeoutMs = timeoutMs;
   const mode = queryText(values, 'mode');
   if (mode !== undefined) {
-    if (!isMode(mode)) throw new GatewayError('OPTION_INVALID', `mode must be ${modes.join(', ')}, not ${JSON.stringify(mode.slice(0, 32))}`);
+    if (!isMode(mode))
+      throw new GatewayError('OPTION_INVALID', `mode must be ${modes.join(', ')}, not ${JSON.stringify(mode.slice(0, 32))}`);
     options.mode = mode;
   }
   const problem = quorumProblem(options);

@@ -16,7 +16,7 @@ const connectionsMax = 4096;
 const idleSweepMs = 25;
 
 /** What hono's app is to the server. */
-export type Fetch = Parameters<typeof getRequestListener>[0];
+type Fetch = Parameters<typeof getRequestListener>[0];
 
 export interface GatewayServer {
   readonly port: number;

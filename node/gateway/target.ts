@@ -31,7 +31,10 @@ export function parseQuery(query: string, allowed: readonly string[]): Query {
     const equals = part.indexOf('=');
     const name = equals === -1 ? part : part.slice(0, equals);
     if (!allowed.includes(name)) {
-      throw new GatewayError('OPTION_INVALID', `unknown query parameter ${JSON.stringify(name.slice(0, 64))}; known here: ${allowed.join(', ') || 'none'}`);
+      throw new GatewayError(
+        'OPTION_INVALID',
+        `unknown query parameter ${JSON.stringify(name.slice(0, 64))}; known here: ${allowed.join(', ') || 'none'}`,
+      );
     }
     if (values.has(name)) throw new GatewayError('OPTION_INVALID', `query parameter '${name}' is given twice`);
     const value = decodeSegment(equals === -1 ? '' : part.slice(equals + 1).replaceAll('+', ' '));
@@ -52,7 +55,10 @@ export function queryCount(query: Query, name: string, min: number, max: number)
   if (text === undefined) return undefined;
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= min && value <= max)) {
-    throw new GatewayError('OPTION_INVALID', `${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text.slice(0, 32))}`);
+    throw new GatewayError(
+      'OPTION_INVALID',
+      `${name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(text.slice(0, 32))}`,
+    );
   }
   return value;
 }

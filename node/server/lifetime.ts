@@ -25,7 +25,8 @@ export async function serveUntilStopped(settings: ServeSettings): Promise<void> 
     onEvent: (event) => {
       if (!stopping) log.event(event);
     },
-    onBug: (error) => process.stderr.write(`ringmesh: bug in the gateway: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
+    onBug: (error) =>
+      process.stderr.write(`ringmesh: bug in the gateway: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
   });
   announce(settings, server, log);
   server.ready.then(
@@ -80,7 +81,8 @@ function announce(settings: ServeSettings, server: PeerServer, log: Log): void {
     ],
     '  ',
   );
-  const join = first === undefined ? '' : `\n\nAnother peer joins with:\n  ${programCall()} serve --port 0 --data FOLDER --bootstrap ${first}\n`;
+  const join =
+    first === undefined ? '' : `\n\nAnother peer joins with:\n  ${programCall()} serve --port 0 --data FOLDER --bootstrap ${first}\n`;
   log.write(entry, `ringmesh ${status.version} · cluster ${status.cluster}\n${lines}${join}`);
 }
 

@@ -7,7 +7,7 @@ import type { MeshEvent } from 'ringmesh';
 import { shortId } from '../cli/output.ts';
 import type { LogFormat } from './settings.ts';
 
-export type LogEntry = { readonly type: string } & Readonly<Record<string, unknown>>;
+type LogEntry = { readonly type: string } & Readonly<Record<string, unknown>>;
 
 export interface Log {
   /** An entry for programs, with the text that a person sees instead. */

@@ -46,7 +46,13 @@ export async function startPeerServer(settings: ServeSettings, hooks: PeerServer
   return serve(settings, hooks, server, peer, gatewayUrl);
 }
 
-async function serve(settings: ServeSettings, hooks: PeerServerHooks, server: GatewayServer, peer: MeshPeer, gatewayUrl: string): Promise<PeerServer> {
+async function serve(
+  settings: ServeSettings,
+  hooks: PeerServerHooks,
+  server: GatewayServer,
+  peer: MeshPeer,
+  gatewayUrl: string,
+): Promise<PeerServer> {
   const page = settings.page === true ? await readPage(pageFolder) : undefined;
   peer.onEvent(hooks.onEvent);
   const metrics = createMetrics(peer);
@@ -126,7 +132,10 @@ async function checkFolder(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new CliError('STORAGE_FAILED', `the data folder ${folder} cannot be written (${codeOf(error) ?? 'no access'}); choose another with --data`);
+    throw new CliError(
+      'STORAGE_FAILED',
+      `the data folder ${folder} cannot be written (${codeOf(error) ?? 'no access'}); choose another with --data`,
+    );
   }
 }
 

@@ -60,7 +60,10 @@ describe('the demo', { timeout: 120_000 }, () => {
     expect(demo.output()).toMatch(/ringmesh demo · 3 peers agree on one ring \([0-9a-f]{8}\)/);
     for (let index = 0; index < peerCount; index++) expect(demo.output()).toContain(`peer-${index + 1}  http://127.0.0.1:${port + index}`);
 
-    const lines = demo.output().split('\n').map((line) => line.trim());
+    const lines = demo
+      .output()
+      .split('\n')
+      .map((line) => line.trim());
     const pasted = async (beginning: string): Promise<string> => {
       const line = lines.find((candidate) => candidate.startsWith(beginning)) ?? `echo nothing begins with ${beginning}; false`;
       const { stdout } = await promisify(execFile)('sh', ['-c', line], { cwd: projectFolder });
@@ -68,7 +71,7 @@ describe('the demo', { timeout: 120_000 }, () => {
     };
     await pasted('curl -X PUT');
     expect(await pasted('curl http')).toBe('hello');
-    expect(await pasted('node dist/node/main.js put greeting \'good night\'')).toContain('stored default/greeting');
+    expect(await pasted("node dist/node/main.js put greeting 'good night'")).toContain('stored default/greeting');
     expect(await pasted('node dist/node/main.js get')).toBe('good night');
     expect(await pasted('node dist/node/main.js members')).toMatch(/\d of 3 members alive/);
 

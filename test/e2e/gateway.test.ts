@@ -26,7 +26,10 @@ afterAll(async () => {
 
 const path = (key: string, bucket = 'b'): string => `/v1/buckets/${bucket}/keys/${key}`;
 const put = (gateway: number, key: string, body: string, context?: string, bucket?: string): Promise<GatewayAnswer> =>
-  http(url(gateway), 'PUT', path(key, bucket), { body, headers: { 'Content-Type': 'text/plain', ...(context === undefined ? {} : { 'X-Ringmesh-Context': context }) } });
+  http(url(gateway), 'PUT', path(key, bucket), {
+    body,
+    headers: { 'Content-Type': 'text/plain', ...(context === undefined ? {} : { 'X-Ringmesh-Context': context }) },
+  });
 const envelope = async (gateway: number, key: string, bucket?: string): Promise<Envelope> =>
   jsonOf<Envelope>(await http(url(gateway), 'GET', path(key, bucket), { headers: { Accept: 'application/json' } }));
 const values = (answer: Envelope): string[] => answer.siblings.map((sibling) => Buffer.from(sibling.value, 'base64').toString()).toSorted();
@@ -83,7 +86,8 @@ describe('conflicts', () => {
     const receipt = jsonOf<Receipt>(await http(url(2), 'PUT', `${path('receipt')}?w=3&mode=strict`, { body: 'x' }));
     expect(receipt).toMatchObject({ outcome: 'ok', hosts: 3, sloppy: false, overlap: true });
     expect(receipt.replicas.map((replica) => replica.host).toSorted()).toEqual(['host-1', 'host-2', 'host-3']);
-    for (const replica of receipt.replicas) expect(replica).toMatchObject({ role: 'primary', state: 'stored', durable: true, class: 'server' });
+    for (const replica of receipt.replicas)
+      expect(replica).toMatchObject({ role: 'primary', state: 'stored', durable: true, class: 'server' });
     for (const gateway of [1, 2, 3]) {
       const local = await http(url(gateway), 'GET', '/v1/local/buckets/b/keys/receipt');
       expect([local.status, jsonOf<Envelope>(local).siblings[0]?.dot]).toEqual([200, receipt.dot]);
@@ -150,7 +154,23 @@ describe('bad input', () => {
   });
 
   it('[VR8] odd keys are data: each keeps its own value', async () => {
-    const keys = ['__proto__', 'constructor', 'toString', '%2F', '..', '.', '%00', '%FF', '%C0%AF', '%ED%A0%80', '%25', '%E2%82%AC', '%0A', 'a%2F..%2Fb', '%20'];
+    const keys = [
+      '__proto__',
+      'constructor',
+      'toString',
+      '%2F',
+      '..',
+      '.',
+      '%00',
+      '%FF',
+      '%C0%AF',
+      '%ED%A0%80',
+      '%25',
+      '%E2%82%AC',
+      '%0A',
+      'a%2F..%2Fb',
+      '%20',
+    ];
     for (const key of keys) expect((await put(1, key, `value of ${key}`, undefined, 'odd')).status, key).toBe(200);
     for (const key of keys) expect((await http(url(3), 'GET', path(key, 'odd'))).body.toString(), key).toBe(`value of ${key}`);
     const page = jsonOf<KeysAnswer>(await http(url(2), 'GET', '/v1/buckets/odd/keys'));
@@ -178,10 +198,14 @@ describe('bad input', () => {
 
 describe('what a gateway tells', () => {
   it('ring, members, partitions and placement agree', async () => {
-    const ring = jsonOf<{ digest: string; partitions: number; members: unknown[]; tokens: unknown[] }>(await http(url(1), 'GET', '/v1/ring'));
+    const ring = jsonOf<{ digest: string; partitions: number; members: unknown[]; tokens: unknown[] }>(
+      await http(url(1), 'GET', '/v1/ring'),
+    );
     expect([ring.partitions, ring.members.length, ring.tokens.length]).toEqual([4096, 3, 384]);
     const placement = jsonOf<{ partition: number; primaries: string[] }>(await http(url(2), 'GET', '/v1/placement?bucket=b&key=receipt'));
-    const partition = jsonOf<{ primaries: string[]; root: string; keys: number }>(await http(url(3), 'GET', `/v1/partitions/${placement.partition}`));
+    const partition = jsonOf<{ primaries: string[]; root: string; keys: number }>(
+      await http(url(3), 'GET', `/v1/partitions/${placement.partition}`),
+    );
     expect(partition.primaries.toSorted()).toEqual(placement.primaries.toSorted());
     expect(partition.keys).toBeGreaterThan(0);
   });
@@ -195,7 +219,8 @@ describe('what a gateway tells', () => {
 });
 
 describe('the command line', () => {
-  const cli = (args: readonly string[], stdin?: string | Uint8Array): Promise<Finished> => run([...args, '--gateway', url(1)], stdin === undefined ? {} : { stdin });
+  const cli = (args: readonly string[], stdin?: string | Uint8Array): Promise<Finished> =>
+    run([...args, '--gateway', url(1)], stdin === undefined ? {} : { stdin });
 
   it('writes from an argument, a file and standard input, and reads back', async () => {
     const stored = await cli(['put', 'greeting', 'hello', '--json']);

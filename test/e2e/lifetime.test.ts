@@ -58,14 +58,20 @@ describe('wrong flags and places', () => {
     const file = join(folder.path, 'wrong.yaml');
     await writeFile(file, 'buckets:\n  carts: { n: 3, r: 4 }\n');
     const finished = await run(['serve', '--config', file]);
-    expect([finished.code, finished.stderr]).toEqual([2, `ringmesh: error: ${file}: buckets.carts: r = 4 is more than n = 3 replicas can give [CONFIG_INVALID]\n`]);
+    expect([finished.code, finished.stderr]).toEqual([
+      2,
+      `ringmesh: error: ${file}: buckets.carts: r = 4 is more than n = 3 replicas can give [CONFIG_INVALID]\n`,
+    ]);
   });
 
   it('a port in use is one line, of the gateway and of the demo before any peer starts', async () => {
     const taken = await listen();
     const port = portOf(taken);
     const serve = await run(['serve', '--port', `${port}`]);
-    expect([serve.code, serve.stderr]).toEqual([1, `ringmesh: error: port ${port} of 127.0.0.1 is in use; choose another with --port (0 takes any free one) [ADDRESS_IN_USE]\n`]);
+    expect([serve.code, serve.stderr]).toEqual([
+      1,
+      `ringmesh: error: port ${port} of 127.0.0.1 is in use; choose another with --port (0 takes any free one) [ADDRESS_IN_USE]\n`,
+    ]);
     const demo = await run(['demo', '--port', `${port}`, '--data', join(folder.path, 'unused')]);
     expect([demo.code, demo.stdout]).toEqual([1, '']);
     expect(demo.stderr).toMatch(new RegExp(`^ringmesh: error: port ${port} of 127.0.0.1 is in use .* \\[ADDRESS_IN_USE\\]\\n$`));
@@ -109,7 +115,9 @@ describe('the life of a peer', () => {
   it('SIGTERM ends it with 0, and its stream of events with it', async () => {
     const one = await peer();
     const events = new Promise<void>((resolve, reject) => {
-      request(`${one.url}/v1/events`, (incoming) => incoming.resume().on('end', resolve).on('error', reject)).on('error', reject).end();
+      request(`${one.url}/v1/events`, (incoming) => incoming.resume().on('end', resolve).on('error', reject))
+        .on('error', reject)
+        .end();
     });
     await until('the stream is open', async () => (await http(one.url, 'GET', '/healthz')).status === 200);
     const { code, stderr } = await one.stop();
@@ -120,7 +128,9 @@ describe('the life of a peer', () => {
 
   it('[QR9] a put under way at SIGTERM is answered', async () => {
     const one = await peer();
-    const answers = Array.from({ length: 20 }, (_, index) => http(one.url, 'PUT', `/v1/buckets/b/keys/${index}?n=1&r=1&w=1`, { body: 'x' }));
+    const answers = Array.from({ length: 20 }, (_, index) =>
+      http(one.url, 'PUT', `/v1/buckets/b/keys/${index}?n=1&r=1&w=1`, { body: 'x' }),
+    );
     const settled = Promise.allSettled(answers);
     await Promise.any(answers);
     expect((await one.stop()).code).toBe(0);

@@ -41,7 +41,8 @@ async function readAllThrough(url: string): Promise<string[]> {
   const wrong: string[] = [];
   await inParallel([...input], 16, async ([name, bytes]) => {
     const answer = await http(url, 'GET', keyPath(bucket, encodeSegment(name), { r: 2 }));
-    if (answer.status !== 200 || !answer.body.equals(bytes)) wrong.push(`${name}: ${answer.status}, ${answer.body.length} of ${bytes.length} bytes`);
+    if (answer.status !== 200 || !answer.body.equals(bytes))
+      wrong.push(`${name}: ${answer.status}, ${answer.body.length} of ${bytes.length} bytes`);
   });
   return wrong;
 }
@@ -50,7 +51,15 @@ describe('a real folder in a mesh of five processes', () => {
   it('[QR2] [QR5] an import goes on to its end when a peer is killed under it', { timeout: 120_000 }, async () => {
     expect(input.size).toBeGreaterThan(200);
     const victim = peer(3);
-    const importing = start(['import', join(folder.path, 'input'), '--bucket', bucket, '--gateway', `${victim.url},${peer(1).url}`, '--json']);
+    const importing = start([
+      'import',
+      join(folder.path, 'input'),
+      '--bucket',
+      bucket,
+      '--gateway',
+      `${victim.url},${peer(1).url}`,
+      '--json',
+    ]);
     const atKill = await until('some of the files are there', async () => {
       const keys = await keysAt(peer(2).url);
       return keys.length >= 20 ? keys.length : undefined;
@@ -68,7 +77,8 @@ describe('a real folder in a mesh of five processes', () => {
   });
 
   it('keeps the type of each file', async () => {
-    const type = async (name: string): Promise<string | undefined> => (await http(peer(2).url, 'HEAD', keyPath(bucket, encodeSegment(name)))).headers['content-type'];
+    const type = async (name: string): Promise<string | undefined> =>
+      (await http(peer(2).url, 'HEAD', keyPath(bucket, encodeSegment(name)))).headers['content-type'];
     expect(await type('package.json')).toBe('application/json');
     expect(await type('README.md')).toBe('text/markdown');
     expect(await type('made-up/plain-1023.bin')).toBe('application/octet-stream');

@@ -7,7 +7,12 @@ import { GatewayClient, type GatewayAnswer, type GatewayRequest } from '../../..
 import { startPeer, until, type PeerProcess } from './processes.ts';
 
 /** One request to one gateway, its path sent as it stands. */
-export async function http(url: string, method: GatewayRequest['method'], path: string, rest: { body?: string | Uint8Array; headers?: Record<string, string> } = {}): Promise<GatewayAnswer> {
+export async function http(
+  url: string,
+  method: GatewayRequest['method'],
+  path: string,
+  rest: { body?: string | Uint8Array; headers?: Record<string, string> } = {},
+): Promise<GatewayAnswer> {
   const client = new GatewayClient([url]);
   try {
     return await client.send({

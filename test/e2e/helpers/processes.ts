@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export const projectFolder = fileURLToPath(new URL('../../..', import.meta.url));
-export const program = join(projectFolder, 'dist/node/main.js');
+const program = join(projectFolder, 'dist/node/main.js');
 
 export interface Finished {
   readonly code: number | null;
@@ -70,7 +70,11 @@ export function start(args: readonly string[], options: RunOptions = {}): Runnin
 export const run = (args: readonly string[], options?: RunOptions): Promise<Finished> => start(args, options).finished;
 
 /** Looks again and again until the condition gives something, and fails with what was awaited when the time is over. */
-export async function until<T>(what: string, condition: () => T | undefined | false | Promise<T | undefined | false>, withinMs = 20_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  withinMs = 20_000,
+): Promise<T> {
   const deadline = performance.now() + withinMs;
   let lastError: unknown;
   for (;;) {
@@ -132,7 +136,9 @@ export async function startPeer(options: PeerOptions = {}): Promise<PeerProcess>
       const entry = JSON.parse(line) as ServingLine;
       if (entry.type === 'serving') resolve(entry);
     });
-    void running.finished.then((finished) => reject(new Error(`the peer ended with ${finished.code ?? finished.signal}: ${finished.stderr}`)));
+    void running.finished.then((finished) =>
+      reject(new Error(`the peer ended with ${finished.code ?? finished.signal}: ${finished.stderr}`)),
+    );
   });
   const end = (signal: NodeJS.Signals): Promise<Finished> => {
     running.child.kill(signal);

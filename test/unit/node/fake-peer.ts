@@ -3,7 +3,17 @@
  * base64url of the JSON list of dots that it covers.
  */
 
-import { MeshError, type Bucket, type BucketOptions, type GetResult, type KeyInput, type MeshEvent, type MeshPeer, type PutResult, type Sibling } from 'ringmesh';
+import {
+  MeshError,
+  type Bucket,
+  type BucketOptions,
+  type GetResult,
+  type KeyInput,
+  type MeshEvent,
+  type MeshPeer,
+  type PutResult,
+  type Sibling,
+} from 'ringmesh';
 
 interface FakeRecord {
   siblings: Sibling[];
@@ -42,7 +52,12 @@ export function createFakePeer(): FakePeer {
   let counter = 0;
   let becomeReady = (): void => {};
   const ready = new Promise<void>((resolve) => (becomeReady = resolve));
-  const rest = { replicas: [{ peer: 'peer', host: 'host', class: 'server', role: 'primary', state: 'stored', durable: true }], hosts: 1, sloppy: false, overlap: true } as const;
+  const rest = {
+    replicas: [{ peer: 'peer', host: 'host', class: 'server', role: 'primary', state: 'stored', durable: true }],
+    hosts: 1,
+    sloppy: false,
+    overlap: true,
+  } as const;
 
   const enter = async (signal: AbortSignal | undefined): Promise<void> => {
     if (signal !== undefined) peer.signals.push(signal);
@@ -85,10 +100,15 @@ export function createFakePeer(): FakePeer {
       keys: async (call = {}) => {
         await enter(call.signal);
         const prefix = `${name}\n${nameOf(call.prefix ?? new Uint8Array())}`;
-        const names = [...records].filter(([key, record]) => key.startsWith(prefix) && record.siblings.length > 0).map(([key]) => key.slice(name.length + 1));
+        const names = [...records]
+          .filter(([key, record]) => key.startsWith(prefix) && record.siblings.length > 0)
+          .map(([key]) => key.slice(name.length + 1));
         const from = Number(call.cursor ?? 0);
         const limit = call.limit ?? 1000;
-        const keys = names.toSorted().slice(from, from + limit).map((key) => Buffer.from(key, 'latin1'));
+        const keys = names
+          .toSorted()
+          .slice(from, from + limit)
+          .map((key) => Buffer.from(key, 'latin1'));
         return { keys, cursor: from + limit < names.length ? `${from + limit}` : undefined, complete: true };
       },
       allKeys: () => {
@@ -96,7 +116,9 @@ export function createFakePeer(): FakePeer {
       },
       local: (key) => {
         const record = records.get(`${name}\n${nameOf(key)}`);
-        return Promise.resolve(record === undefined ? undefined : { context: encode(record.seen), siblings: record.siblings, tombstones: [] });
+        return Promise.resolve(
+          record === undefined ? undefined : { context: encode(record.seen), siblings: record.siblings, tombstones: [] },
+        );
       },
     };
     return self;

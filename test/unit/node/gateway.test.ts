@@ -1,72 +1,37 @@
-/** The gateway over real HTTP, before a fake peer. */
+/** Values, bad requests and listings of the gateway over real HTTP, before a fake peer. */
 
 import { connect } from 'node:net';
 import { MeshError } from 'ringmesh';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GatewayClient, type GatewayAnswer, type GatewayRequest } from '../../../node/client/gateway-client.ts';
-import { createApp } from '../../../node/gateway/app.ts';
-import { BodyReader } from '../../../node/gateway/body.ts';
-import { EventStreams } from '../../../node/gateway/events.ts';
-import { createMetrics } from '../../../node/gateway/metrics.ts';
-import { bindServer, type GatewayServer } from '../../../node/gateway/server.ts';
-import { createFakePeer, type FakePeer } from './fake-peer.ts';
+import { codeOf, json, key, openGateway, type TestGateway } from './gateway-harness.ts';
 
-let peer: FakePeer;
-let server: GatewayServer;
-let client: GatewayClient;
-let events: EventStreams;
-let bugs: unknown[];
-let ready: boolean;
-
+let gateway: TestGateway;
 beforeEach(async () => {
-  peer = createFakePeer();
-  bugs = [];
-  ready = false;
-  server = await bindServer('127.0.0.1', 0, { allowHosts: [], allowOrigins: ['http://app.test'] });
-  client = new GatewayClient([`http://127.0.0.1:${server.port}`]);
-  events = new EventStreams(peer);
-  const gateway = { peer, buckets: new Map([['five', { n: 5, r: 4, w: 4 }]]), bodies: new BodyReader(), isReady: () => ready };
-  const page = new Map([['/', { body: Buffer.from('<html>'), headers: { 'Content-Type': 'text/html', ETag: '"p"' } }]]);
-  const app = createApp({ gateway, metrics: createMetrics(peer), events, page, onBug: (error) => bugs.push(error) });
-  server.open((request, env) => app.fetch(request, env), () => {});
+  gateway = await openGateway();
 });
+afterEach(() => gateway.close());
 
-afterEach(async () => {
-  events.close();
-  client.close();
-  await server.close(200);
-});
-
-const send = (method: GatewayRequest['method'], path: string, rest: Omit<GatewayRequest, 'method' | 'path'> = {}): Promise<GatewayAnswer> =>
-  client.send({ method, path, ...rest });
-const put = (path: string, body: string | Uint8Array = 'value', headers: Record<string, string> = {}): Promise<GatewayAnswer> =>
-  send('PUT', path, { body: Buffer.from(body as Uint8Array), headers });
-const json = (answer: GatewayAnswer): any => JSON.parse(answer.body.toString());
-const codeOf = (answer: GatewayAnswer): string => json(answer).error.code;
-const key = (name: string): string => `/v1/buckets/b/keys/${name}`;
-
-/** Writes raw bytes and reads all that comes until the end. */
-function raw(text: string, options: { keepWriting?: Uint8Array; times?: number } = {}): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(server.port, '127.0.0.1');
-    let received = '';
-    socket.setEncoding('latin1');
-    socket.on('data', (chunk) => (received += chunk)).on('error', () => {}).on('close', () => resolve(received));
-    socket.write(text, 'latin1');
-    for (let index = 0; index < (options.times ?? 0); index++) socket.write(options.keepWriting ?? new Uint8Array());
-  });
-}
+const send: TestGateway['send'] = (...args) => gateway.send(...args);
+const put: TestGateway['put'] = (...args) => gateway.put(...args);
+const raw: TestGateway['raw'] = (...args) => gateway.raw(...args);
 
 describe('values', () => {
   it('a value comes back with its type, context and dot', async () => {
     const stored = await put(key('a'), 'hello', { 'Content-Type': 'text/x-test; a=b' });
     expect(stored.status).toBe(200);
     expect(json(stored)).toMatchObject({ outcome: 'ok', dot: 'actor.1:1', hosts: 1, sloppy: false, overlap: true });
-    expect(json(stored).replicas).toEqual([{ peer: 'peer', host: 'host', class: 'server', role: 'primary', durable: true, state: 'stored' }]);
+    expect(json(stored).replicas).toEqual([
+      { peer: 'peer', host: 'host', class: 'server', role: 'primary', durable: true, state: 'stored' },
+    ]);
     const got = await send('GET', key('a'));
     expect(got.status).toBe(200);
     expect(got.body.toString()).toBe('hello');
-    expect(got.headers).toMatchObject({ 'content-type': 'text/x-test; a=b', 'x-ringmesh-dot': 'actor.1:1', 'x-ringmesh-context': json(stored).context, 'content-length': '5' });
+    expect(got.headers).toMatchObject({
+      'content-type': 'text/x-test; a=b',
+      'x-ringmesh-dot': 'actor.1:1',
+      'x-ringmesh-context': json(stored).context,
+      'content-length': '5',
+    });
     expect(got.headers['x-content-type-options']).toBe('nosniff');
     expect(got.headers['content-security-policy']).toContain('sandbox');
   });
@@ -86,16 +51,33 @@ describe('values', () => {
     expect([got.status, got.body.length, got.headers['content-type']]).toEqual([200, 0, 'application/octet-stream']);
   });
 
-  it.each(['%2F', '..', '.', '%2E%2E', '%2e', '%00', '%FF%FE', '__proto__', 'constructor', 'toString', '%25', 'a%2Fb%2F..', '%E2%82%AC', '%ED%A0%80', ':key', '*', 'a;b', 'a%3Fb', '%0D%0A'])(
-    '[VR8] the key %s is its bytes',
-    async (segment) => {
-      expect((await put(key(segment), `of ${segment}`)).status).toBe(200);
-      expect((await send('GET', key(segment))).body.toString()).toBe(`of ${segment}`);
-      const [encoded] = json(await send('GET', '/v1/buckets/b/keys')).encoded;
-      expect((await send('GET', key(encoded))).body.toString()).toBe(`of ${segment}`);
-      expect(json(await send('GET', '/v1/buckets/b/keys')).keys).toHaveLength(1);
-    },
-  );
+  it.each([
+    '%2F',
+    '..',
+    '.',
+    '%2E%2E',
+    '%2e',
+    '%00',
+    '%FF%FE',
+    '__proto__',
+    'constructor',
+    'toString',
+    '%25',
+    'a%2Fb%2F..',
+    '%E2%82%AC',
+    '%ED%A0%80',
+    ':key',
+    '*',
+    'a;b',
+    'a%3Fb',
+    '%0D%0A',
+  ])('[VR8] the key %s is its bytes', async (segment) => {
+    expect((await put(key(segment), `of ${segment}`)).status).toBe(200);
+    expect((await send('GET', key(segment))).body.toString()).toBe(`of ${segment}`);
+    const [encoded] = json(await send('GET', '/v1/buckets/b/keys')).encoded;
+    expect((await send('GET', key(encoded))).body.toString()).toBe(`of ${segment}`);
+    expect(json(await send('GET', '/v1/buckets/b/keys')).keys).toHaveLength(1);
+  });
 
   it('keys that differ in one byte are different', async () => {
     await put(key('a%2Fb'), 'slash');
@@ -149,7 +131,7 @@ describe('values', () => {
   });
 
   it('[QR5] a missed write quorum is 202 with the receipt', async () => {
-    peer.putOutcome = 'partial';
+    gateway.peer.putOutcome = 'partial';
     const answer = await put(key('a'));
     expect([answer.status, json(answer).outcome]).toEqual([202, 'partial']);
   });
@@ -228,7 +210,7 @@ describe('bad requests', () => {
   it('[SE3] a value that grows too large is cut off, and the connection ends', async () => {
     const chunk = Buffer.concat([Buffer.from('10000\r\n'), Buffer.alloc(0x10000), Buffer.from('\r\n')]);
     const head = `PUT ${key('a')} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n`;
-    const answer = await raw(head, { keepWriting: chunk, times: 40 });
+    const answer = await raw(head, chunk, 40);
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(answer).toContain('VALUE_TOO_LARGE');
     expect((await send('GET', key('a'))).status).toBe(404);
@@ -241,30 +223,33 @@ describe('bad requests', () => {
 
   it('[SE3] a request cut off in its value is not stored', async () => {
     await new Promise<void>((resolve) => {
-      const socket = connect(server.port, '127.0.0.1', () => {
+      const socket = connect(gateway.server.port, '127.0.0.1', () => {
         socket.write(`PUT ${key('a')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf`, () => socket.destroy());
       });
       socket.on('close', () => resolve());
     });
     expect((await send('GET', key('a'))).status).toBe(404);
-    expect(bugs).toEqual([]);
+    expect(gateway.bugs).toEqual([]);
   });
 
-  it.each(['GET http://example.org/v1/status HTTP/1.1', 'GET /v1\\status HTTP/1.1', 'GET * HTTP/1.1'])('%s is refused in our form', async (line) => {
-    const answer = await raw(`${line}\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
-    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-    expect(answer).toContain('REQUEST_INVALID');
-  });
+  it.each(['GET http://example.org/v1/status HTTP/1.1', 'GET /v1\\status HTTP/1.1', 'GET * HTTP/1.1'])(
+    '%s is refused in our form',
+    async (line) => {
+      const answer = await raw(`${line}\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+      expect(answer).toContain('REQUEST_INVALID');
+    },
+  );
 
   it('failures of the mesh have their codes, bugs have no details', async () => {
-    peer.failWith = new MeshError('UNKNOWN', 'only 1 of 2 answered');
+    gateway.peer.failWith = new MeshError('UNKNOWN', 'only 1 of 2 answered');
     const unknown = await send('GET', key('a'));
     expect([unknown.status, codeOf(unknown), unknown.headers['retry-after']]).toEqual([503, 'UNKNOWN', '1']);
-    peer.failWith = new TypeError('secret') as MeshError;
+    gateway.peer.failWith = new TypeError('secret') as MeshError;
     const bug = await send('GET', key('a'));
     expect([bug.status, codeOf(bug)]).toEqual([500, 'INTERNAL']);
     expect(bug.body.toString()).not.toContain('secret');
-    expect(bugs).toHaveLength(1);
+    expect(gateway.bugs).toHaveLength(1);
   });
 });
 
@@ -281,9 +266,11 @@ describe('who may talk to it', () => {
   it('[SE5] allowed origins get exactly their own name', async () => {
     const allowed = await send('GET', '/v1/status', { headers: { Origin: 'http://app.test' } });
     expect(allowed.headers['access-control-allow-origin']).toBe('http://app.test');
-    const same = await send('GET', '/v1/status', { headers: { Origin: `http://127.0.0.1:${server.port}` } });
+    const same = await send('GET', '/v1/status', { headers: { Origin: `http://127.0.0.1:${gateway.server.port}` } });
     expect(same.status).toBe(200);
-    const preflight = await raw(`OPTIONS ${key('a')} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://app.test\r\nAccess-Control-Request-Method: PUT\r\nConnection: close\r\n\r\n`);
+    const preflight = await raw(
+      `OPTIONS ${key('a')} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://app.test\r\nAccess-Control-Request-Method: PUT\r\nConnection: close\r\n\r\n`,
+    );
     expect(preflight).toMatch(/^HTTP\/1\.1 204 /);
     expect(preflight).toContain('Access-Control-Allow-Methods: GET, HEAD, PUT, DELETE');
   });
@@ -298,103 +285,5 @@ describe('listing', () => {
     expect(second).toEqual({ keys: [null], encoded: ['%FF'], cursor: null, complete: true });
     expect(json(await send('GET', '/v1/buckets/b/keys?prefix=a/')).keys).toEqual(['a/1', 'a/2']);
     expect(json(await send('GET', '/v1/buckets/b/keys?prefix=%FF')).encoded).toEqual(['%FF']);
-  });
-});
-
-describe('health, metrics, page, events', () => {
-  it('is healthy at once and ready later', async () => {
-    expect((await send('GET', '/healthz')).status).toBe(200);
-    const early = await send('GET', '/readyz');
-    expect([early.status, codeOf(early)]).toEqual([503, 'NOT_READY']);
-    ready = true;
-    expect((await send('GET', '/readyz')).status).toBe(200);
-    peer.healthy = false;
-    expect((await send('GET', '/healthz')).status).toBe(503);
-  });
-
-  it('counts requests for Prometheus', async () => {
-    peer.emit({ type: 'request', op: 'put', bucket: 'b', outcome: 'ok', code: undefined, ms: 3, siblings: 1, forwarded: false, at: 0 });
-    peer.emit({ type: 'badFrame', peer: 'p', reason: 'r', at: 0 });
-    const text = (await send('GET', '/metrics')).body.toString();
-    expect(text).toContain('ringmesh_requests_total{op="put",outcome="ok"} 1');
-    expect(text).toContain('ringmesh_request_duration_seconds_bucket{le="0.005",op="put"} 1');
-    expect(text).toContain('ringmesh_members{state="alive"} 1');
-    expect(text).toContain('ringmesh_bad_frames_total 1');
-    expect(text).toContain('process_cpu_seconds_total');
-  });
-
-  it('serves the page and only the page', async () => {
-    const page = await send('GET', '/');
-    expect([page.status, page.body.toString()]).toEqual([200, '<html>']);
-    expect((await send('GET', '/', { headers: { 'If-None-Match': '"p"' } })).status).toBe(304);
-    expect((await send('GET', '/../package.json')).status).toBe(404);
-  });
-
-  it('streams events and ends with the gateway', async () => {
-    const text = new Promise<string>((resolve, reject) => {
-      fetch(`${client.current}/v1/events`).then(async (response) => {
-        expect(response.headers.get('content-type')).toContain('text/event-stream');
-        const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-        let received = '';
-        for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-          received += Buffer.from(chunk.value).toString();
-          if (received.includes('following') && !received.includes('data:')) peer.emit({ type: 'ring', digest: 'd', members: 2, at: 5 });
-          if (received.includes('data:')) events.close();
-        }
-        resolve(received);
-      }, reject);
-    });
-    expect(await text).toContain('data: {"type":"ring","digest":"d","members":2,"at":5}\nid: 1\n\n');
-  });
-
-  it('[SE3] a reader of events that does not read is dropped', async () => {
-    const closed = new Promise<void>((resolve) => {
-      const socket = connect(server.port, '127.0.0.1', () => socket.write('GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n'));
-      socket.once('data', () => {
-        socket.pause();
-        const reason = 'x'.repeat(10_000);
-        const flood = setInterval(() => {
-          for (let index = 0; index < 500; index++) peer.emit({ type: 'badFrame', peer: 'p', reason, at: 0 });
-        }, 1);
-        setTimeout(() => socket.resume(), 500);
-        socket.on('error', () => {});
-        socket.on('close', () => {
-          clearInterval(flood);
-          resolve();
-        });
-      });
-    });
-    await closed;
-  });
-});
-
-describe('the life of a request', () => {
-  it('[QR9] a client that goes away aborts its request', async () => {
-    let open = (): void => {};
-    peer.gate = new Promise<void>((resolve) => (open = resolve));
-    const socket = connect(server.port, '127.0.0.1', () => socket.write(`GET ${key('a')} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
-    await expect.poll(() => peer.signals.length).toBe(1);
-    socket.destroy();
-    await expect.poll(() => peer.signals[0]?.aborted).toBe(true);
-    open();
-  });
-
-  it('closing lets a request under way finish and refuses new ones', async () => {
-    let open = (): void => {};
-    peer.gate = new Promise<void>((resolve) => (open = resolve));
-    const underWay = send('GET', key('a'));
-    await expect.poll(() => peer.signals.length).toBe(1);
-    const closed = server.close(5000);
-    await expect(send('GET', '/v1/status')).rejects.toThrow();
-    open();
-    expect((await underWay).status).toBe(404);
-    await closed;
-  });
-
-  it('closing cuts what does not finish in time', async () => {
-    peer.gate = new Promise<void>(() => {});
-    const underWay = send('GET', key('a'));
-    await expect.poll(() => peer.signals.length).toBe(1);
-    await Promise.all([server.close(50), expect(underWay).rejects.toThrow()]);
   });
 });

@@ -44,7 +44,9 @@ describe('where a value comes from', () => {
     const yaml = 'bootstrap: [/ip4/1.1.1.1/tcp/1, /ip4/2.2.2.2/tcp/2]';
     expect(await resolve([], {}, yaml)).toMatchObject({ bootstrap: ['/ip4/1.1.1.1/tcp/1', '/ip4/2.2.2.2/tcp/2'] });
     expect(await resolve([], { RINGMESH_BOOTSTRAP: 'a, b,' }, yaml)).toMatchObject({ bootstrap: ['a', 'b'] });
-    expect(await resolve(['--bootstrap', 'c', '--bootstrap', 'd,e'], { RINGMESH_BOOTSTRAP: 'a' }, yaml)).toMatchObject({ bootstrap: ['c', 'd', 'e'] });
+    expect(await resolve(['--bootstrap', 'c', '--bootstrap', 'd,e'], { RINGMESH_BOOTSTRAP: 'a' }, yaml)).toMatchObject({
+      bootstrap: ['c', 'd', 'e'],
+    });
   });
 
   it('a switch can be off in the environment', async () => {
@@ -60,7 +62,9 @@ describe('where a value comes from', () => {
   });
 
   it('a wrong value names its place', async () => {
-    await expect(resolve([], { RINGMESH_PORT: 'x' })).rejects.toThrow('RINGMESH_PORT is "x", which is not valid. Expected a whole number from 0 to 65535.');
+    await expect(resolve([], { RINGMESH_PORT: 'x' })).rejects.toThrow(
+      'RINGMESH_PORT is "x", which is not valid. Expected a whole number from 0 to 65535.',
+    );
     await expect(resolve([], {}, 'port: 70000')).rejects.toThrow('config.yaml: port is "70000"');
     await expect(resolve([], {}, 'gateway-host: [a, b]')).rejects.toThrow('Expected one value.');
     await expect(resolve([], { RINGMESH_PAGE: 'maybe' })).rejects.toThrow('Expected true or false.');
@@ -104,7 +108,10 @@ describe('buckets in the configuration file', () => {
   });
 
   it('[VR8] a bucket may have any name', () => {
-    expect([...parseConfig('f', 'buckets: {__proto__: {n: 1, r: 1, w: 1}, constructor: {}}', new Set()).buckets.keys()]).toEqual(['__proto__', 'constructor']);
+    expect([...parseConfig('f', 'buckets: {__proto__: {n: 1, r: 1, w: 1}, constructor: {}}', new Set()).buckets.keys()]).toEqual([
+      '__proto__',
+      'constructor',
+    ]);
   });
 });
 
@@ -117,6 +124,8 @@ describe('values of flags', () => {
 
   it('a failure is one line with a code', () => {
     expect(describeFailure(new Error('a\n  b'))).toEqual({ line: 'ringmesh: error: a b [INTERNAL]', exitCode: 1 });
-    expect(describeFailure(Object.assign(new Error('locked'), { code: 'STORAGE_LOCKED' }))?.line).toBe('ringmesh: error: locked [STORAGE_LOCKED]');
+    expect(describeFailure(Object.assign(new Error('locked'), { code: 'STORAGE_LOCKED' }))?.line).toBe(
+      'ringmesh: error: locked [STORAGE_LOCKED]',
+    );
   });
 });
