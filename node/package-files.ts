@@ -9,5 +9,7 @@ const require = createRequire(import.meta.url);
 
 export const { version } = require('ringmesh/package.json') as { version: string };
 
+export const packageFolder = dirname(require.resolve('ringmesh/package.json'));
+
 /** The built demo page; the folder is missing where the web app was not built. */
-export const pageFolder = join(dirname(require.resolve('ringmesh/package.json')), 'dist', 'web');
+export const pageFolder = join(packageFolder, 'dist', 'web');

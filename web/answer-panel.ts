@@ -18,7 +18,8 @@ export interface AnswerHooks {
   edit(text: string): void;
 }
 
-const timeOf = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+const dayOf = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 export class AnswerPanel {
   readonly #root: HTMLElement;
@@ -56,8 +57,8 @@ export class AnswerPanel {
 
   #card(read: Read, sibling: ReadSibling, isConflict: boolean): HTMLElement {
     const value = valueOf(sibling);
-    const card = html('article', { class: 'sibling' }, html('pre', { tabindex: 0, 'aria-label': 'Value' }, shown(value) || '(empty)'));
-    card.append(html('p', { class: 'note' }, `written ${timeOf.format(sibling.time)}, version `, html('code', { title: sibling.dot }, shortDot(sibling.dot))));
+    const card = html('article', { class: 'sibling' }, html('pre', { tabindex: 0, role: 'group', 'aria-label': 'Value' }, shown(value) || '(empty)'));
+    card.append(html('p', { class: 'note' }, `${timeText(sibling.time)} · `, html('code', { title: sibling.dot }, shortDot(sibling.dot))));
     if (!isConflict) return card;
     const keep = html('button', { type: 'button' }, 'Keep this one');
     keep.addEventListener('click', () => this.#hooks.keep(read, value));
@@ -67,6 +68,11 @@ export class AnswerPanel {
 }
 
 const mergedText = ({ siblings }: ReadAnswer): string => siblings.map((sibling) => textOf(valueOf(sibling)) ?? '').join('\n');
+
+function timeText(time: number): string {
+  const isToday = new Date(time).toDateString() === new Date().toDateString();
+  return `${isToday ? '' : `${dayOf.format(time)}, `}${timeOfDay.format(time)}`;
+}
 
 /** `actor:counter`, where the actor is a long random name. */
 function shortDot(dot: string): string {

@@ -46,18 +46,17 @@ function readHeadline({ answer: { outcome, siblings, replicas, sloppy }, made, q
   if (outcome === 'absent') return { tone: 'good', title: 'No value', text: `${peers(count)} answered (R = ${quorum.r}): there is nothing under this key.${standIn}` };
   if (siblings.length === 1 && !made) return { tone: 'good', title: 'One value', text: `${peers(count)} answered, R = ${quorum.r} ${quorum.r === 1 ? 'was' : 'were'} needed.${standIn}` };
   if (siblings.length === 1) return { tone: 'warning', title: 'No conflict', text: 'The bucket settles conflicts by itself: one value was kept.' };
-  const text = `${siblings.length} values were written without knowing of each other, so all are kept. Keep one, or write a merged value.`;
+  const text = 'Written without knowing of each other, so none is lost. Keep one, or merge them.';
   return { tone: 'warning', title: `Conflict: ${siblings.length} values`, text };
 }
 
 /** What one replica said, in a few words. */
-export function replicaText({ state, durable, role }: ReplicaReceipt): string {
-  const standIn = role === 'fallback' ? ', as a stand-in' : '';
+export function replicaText({ state, durable }: ReplicaReceipt): string {
   switch (state) {
     case 'stored':
-      return `${durable ? 'stored, survives a crash' : 'stored in memory'}${standIn}`;
+      return durable ? 'stored, survives a crash' : 'stored in memory only';
     case 'answered':
-      return `answered${standIn}`;
+      return 'answered';
     case 'pending':
       return 'not waited for';
     case 'unreachable':

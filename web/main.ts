@@ -5,7 +5,7 @@
 
 import type { MeshEvent } from 'ringmesh';
 import { AnswerPanel } from './answer-panel.ts';
-import { byId } from './dom.ts';
+import { byId, html } from './dom.ts';
 import { EventLog } from './event-log.ts';
 import * as gateway from './gateway.ts';
 import { GatewayFailure, type KeyName } from './gateway.ts';
@@ -89,8 +89,8 @@ async function showPlacement(): Promise<void> {
     const placement = await gateway.placement(name, placing.signal);
     drawing.place(placement);
     form.copies(placement.primaries.length);
-    const text = placementText(name, placement, view);
-    if (placementLine.textContent !== text) placementLine.textContent = text;
+    const said = html('p', {}, ...placementText(name, placement, view));
+    if (placementLine.textContent !== said.textContent) placementLine.replaceChildren(...said.childNodes);
   } catch (error) {
     if (error instanceof GatewayFailure && error.code !== 'OFFLINE') placementLine.textContent = error.message;
   }

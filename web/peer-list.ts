@@ -5,6 +5,9 @@ import { html } from './dom.ts';
 import { classText, type MeshView, nameIn, stateText } from './mesh-view.ts';
 import { peerHue, percent } from './names.ts';
 
+/** A bar of full length stands for at least this share, so that equal peers do not all look full. */
+const barMin = 0.4;
+
 interface Row {
   readonly item: HTMLLIElement;
   readonly button: HTMLButtonElement;
@@ -30,11 +33,11 @@ export class PeerList {
       item.remove();
       this.#rows.delete(peer);
     }
-    const largest = Math.max(0.0001, ...view.members.map((member) => member.share));
+    const full = Math.max(barMin, ...view.members.map((member) => member.share));
     view.members.forEach((member, index) => {
       const row = this.#row(member.peer);
       if (this.#list.children[index] !== row.item) this.#list.insertBefore(row.item, this.#list.children[index] ?? null);
-      this.#fill(row, member, largest);
+      this.#fill(row, member, full);
     });
   }
 
@@ -58,7 +61,7 @@ export class PeerList {
     return row;
   }
 
-  #fill({ item, button, facts }: Row, member: MemberView, largest: number): void {
+  #fill({ item, button, facts }: Row, member: MemberView, full: number): void {
     const isOpen = this.#open === member.peer;
     item.className = member.state;
     button.setAttribute('aria-expanded', `${isOpen}`);
@@ -70,7 +73,7 @@ export class PeerList {
       html('span', { class: 'note' }, note),
       html('span', { class: 'state' }, member.state),
       html('span', { class: 'share' }, percent(member.share)),
-      html('span', { class: 'bar', 'aria-hidden': 'true', style: `--part: ${member.share / largest}` }),
+      html('span', { class: 'bar', 'aria-hidden': 'true', style: `--part: ${member.share / full}` }),
     );
     if (isOpen) facts.replaceChildren(...factsOf(member).flatMap(([name, text]) => [html('dt', {}, name), html('dd', {}, text)]));
   }

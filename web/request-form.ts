@@ -85,7 +85,7 @@ export class RequestForm {
 }
 
 function promiseText(n: number, r: number, w: number, mode: Mode): string {
-  if (r + w <= n) return `${r} + ${w} is not more than ${n}: a read may miss the last write. In exchange it waits for fewer peers.`;
-  if (mode === 'strict') return `${r} + ${w} is more than ${n}: a read surely meets the last write. With too few owners in reach it fails instead.`;
-  return `${r} + ${w} is more than ${n}: a read meets the last write while the owners are there. When one is away, a stand-in keeps reads and writes going.`;
+  if (r + w <= n) return `${r} + ${w} ≤ ${n}: quick, but a read may miss the last write.`;
+  if (mode === 'strict') return `${r} + ${w} > ${n}: a read always meets the last write, or fails when too few owners answer.`;
+  return `${r} + ${w} > ${n}: a read meets the last write, unless owners are away and stand-ins answer for them.`;
 }

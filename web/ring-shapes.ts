@@ -7,11 +7,11 @@ import { scaleLinear } from 'd3-scale';
 import { arc, linkRadial } from 'd3-shape';
 import type { RingView } from 'ringmesh';
 
-export const size = 520;
+export const size = 504;
 const bandOuter = 236;
 const bandInner = 206;
 export const markRadius = 241;
-const peersRadius = 124;
+const peersRadius = 128;
 
 /** Neighbouring arcs overlap a little, or a bright hairline would shine through. */
 const overlap = 0.0015;
@@ -59,7 +59,7 @@ const seatAngle = (index: number, count: number): number => (index / Math.max(1,
 export const seat = (index: number, count: number): Point => (count === 1 ? { x: 0, y: 0 } : onCircle(seatAngle(index, count), peersRadius));
 
 /** Peers shrink as they become many. */
-export const seatRadius = (count: number): number => Math.max(4, Math.min(30, (Math.PI * peersRadius) / Math.max(1, count) / 1.3));
+export const seatRadius = (count: number): number => Math.max(4, Math.min(33, (Math.PI * peersRadius) / Math.max(1, count) / 1.3));
 
 /** From a place on the ring to a peer's seat. */
 export function linkPath(position: number, index: number, count: number): string {

@@ -165,7 +165,7 @@ export class RingDrawing {
     const link = (peer: string, kind: string): SVGPathElement[] => {
       const index = onRing.findIndex((member) => member.peer === peer);
       if (index === -1) return [];
-      return [svg('path', { class: `link ${kind}`, d: linkPath(placement.position, index, onRing.length), style: `--hue: ${peerHue(peer)}` })];
+      return [svg('path', { class: `link ${kind} ${onRing[index]?.state ?? ''}`, d: linkPath(placement.position, index, onRing.length), style: `--hue: ${peerHue(peer)}` })];
     };
     const standIn = standInOf(placement, this.#view.members);
     this.#links.replaceChildren(...(standIn === undefined ? [] : link(standIn, 'standIn')), ...placement.primaries.flatMap((peer) => link(peer, 'primary')));

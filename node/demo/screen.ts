@@ -1,7 +1,8 @@
 /** The one screen of the demo: what runs, where the data is, what to try. Its lines can be pasted as they are. */
 
-import { resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { countText, durationText, percentText, shortId, table } from '../cli/output.ts';
+import { packageFolder } from '../package-files.ts';
 import type { Agreement } from './agreement.ts';
 import type { PeerPlan } from './plan.ts';
 import type { Serving } from './supervised-peer.ts';
@@ -46,6 +47,9 @@ export function demoScreen(options: ScreenOptions): string {
   ].join('\n');
 }
 
+/** A folder that is surely there: the package's own code. */
+const sampleFolder = (): string => relative(process.cwd(), join(packageFolder, 'dist', 'src')) || '.';
+
 function trials({ plans, serving, program, plans: [first] }: ScreenOptions): string[] {
   const one = first?.gatewayUrl ?? '';
   const last = plans.at(-1)?.gatewayUrl ?? one;
@@ -69,7 +73,7 @@ function trials({ plans, serving, program, plans: [first] }: ScreenOptions): str
     `${program} get greeting${gateway}`,
     '',
     '# a folder in and out',
-    `${program} import node_modules/hono/dist --bucket files${gateway}`,
+    `${program} import ${sampleFolder()} --bucket files${gateway}`,
     `${program} export ./copy --bucket files${gateway}`,
   ];
 }

@@ -70,22 +70,23 @@ export interface ErrorAnswer {
   readonly body: string;
 }
 
-/** The answer for anything thrown. What is neither a MeshError nor a GatewayError is a bug: it shows no details to the client. */
-export function errorAnswer(error: unknown): ErrorAnswer {
-  const known = error instanceof GatewayError || error instanceof MeshError;
-  const code: GatewayCode = known ? error.code : 'INTERNAL';
-  const message = known ? error.message : 'the gateway failed on this request; its log says why';
+/** The answer for a code. An absent value is no exception: it comes here without one. */
+export function codedAnswer(code: GatewayCode, message: string): ErrorAnswer {
   const status = statusOf[code] ?? 500;
   return {
     status,
-    headers: {
-      'Content-Type': 'application/json',
-      'Cache-Control': 'no-store',
-      ...(status === 503 ? { 'Retry-After': '1' } : {}),
-      ...(error instanceof GatewayError ? error.headers : {}),
-    },
+    headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...(status === 503 ? { 'Retry-After': '1' } : {}) },
     body: JSON.stringify({ error: { code, message } }),
   };
+}
+
+/** The answer for anything thrown. What is neither a MeshError nor a GatewayError is a bug: it shows no details to the client. */
+export function errorAnswer(error: unknown): ErrorAnswer {
+  const known = error instanceof GatewayError || error instanceof MeshError;
+  const answer = known
+    ? codedAnswer(error.code, error.message)
+    : codedAnswer('INTERNAL', 'the gateway failed on this request; its log says why');
+  return error instanceof GatewayError ? { ...answer, headers: { ...answer.headers, ...error.headers } } : answer;
 }
 
 export const isBug = (error: unknown): boolean =>

@@ -7,7 +7,7 @@
 
 import type { KeysOptions } from 'ringmesh';
 import { encodeSegment, keyText } from '../key-path.ts';
-import { errorAnswer, GatewayError } from './errors.ts';
+import { codedAnswer, GatewayError } from './errors.ts';
 import { bucketOptions, jsonResponse, openBucket, targetOf, type Gateway, type RequestContext } from './gateway.ts';
 import { bucketNameOf, parseQuery, queryCount, queryText, segmentsOf } from './target.ts';
 
@@ -71,7 +71,7 @@ export function getPlacement(c: RequestContext, gateway: Gateway): Response {
 export function getHealth(_: RequestContext, gateway: Gateway): Response {
   const { storage } = gateway.peer.status();
   if (storage.healthy) return json({ status: 'ok', storage });
-  const answer = errorAnswer(new GatewayError('STORAGE_FAILED', 'the storage of this peer fails'));
+  const answer = codedAnswer('STORAGE_FAILED', 'the storage of this peer fails');
   return jsonResponse(answer.body, answer.status, answer.headers);
 }
 

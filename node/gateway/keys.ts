@@ -6,7 +6,7 @@
 
 import type { BucketOptions, GetResult, PutOptions, PutResult, Sibling } from 'ringmesh';
 import { entityTag, getJson, localJson, receiptJson, tagMatches, wantsJson } from './envelope.ts';
-import { errorAnswer, GatewayError } from './errors.ts';
+import { codedAnswer, GatewayError } from './errors.ts';
 import { bucketOptions, jsonResponse, openBucket, targetOf, type Gateway, type RequestContext } from './gateway.ts';
 import { headerText, safeContentType, writeMultipart } from './multipart.ts';
 import { requestOptions } from './request-options.ts';
@@ -53,7 +53,7 @@ export async function getKey(c: RequestContext, gateway: Gateway): Promise<Respo
 
 function absentResponse(result: GetResult, form: 'json' | 'bytes', headers: Readonly<Record<string, string>>): Response {
   if (form === 'json') return jsonResponse(getJson(result), 404, headers);
-  const answer = errorAnswer(new GatewayError('ABSENT', 'a read quorum says that this key has no value'));
+  const answer = codedAnswer('ABSENT', 'a read quorum says that this key has no value');
   return new Response(answer.body, { status: answer.status, headers: { ...answer.headers, ...headers } });
 }
 

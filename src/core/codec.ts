@@ -108,8 +108,8 @@ function readCall(reader: Reader): Call {
     case 'store': {
       const target = readTarget(reader);
       const n = readReplicaCount(reader);
-      const owner = reader.text(limits.peerIdMaxBytes);
-      return { type, ...target, n, owner: owner === '' ? undefined : (owner as PeerId), ordered: reader.bool(), record: readRecord(reader) };
+      const owner = readOwner(reader);
+      return { type, ...target, n, owner, ordered: reader.bool(), record: readRecord(reader) };
     }
     case 'fetch':
       return { type, ...readTarget(reader) };
@@ -365,6 +365,12 @@ function readBucket(reader: Reader): string {
   const bucket = reader.text(limits.bucketMaxBytes);
   if (!printable.test(bucket)) throw Reader.invalid('bad bucket name');
   return bucket;
+}
+
+function readOwner(reader: Reader): PeerId | undefined {
+  const owner = reader.text(limits.peerIdMaxBytes);
+  if (owner !== '' && !printable.test(owner)) throw Reader.invalid('bad peer id');
+  return owner === '' ? undefined : (owner as PeerId);
 }
 
 function readPeer(reader: Reader): PeerId {

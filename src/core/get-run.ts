@@ -122,6 +122,8 @@ export class GetRun {
     if (typeof result === 'object' && result.type === 'fetched') {
       reading.state = 'answered';
       reading.record = result.record;
+      // What comes while the merged versions are being written back is on no quorum yet: it must not get into this answer (QR3). Repair takes it.
+      if (this.#writingBack && !this.#replied) return;
       this.#merged = merge(this.#merged, result.record);
       const evidence = reading.role === 'primary' || result.record.context.length > 0;
       this.#tally = evidence ? succeeded(this.#tally, reading.role) : failed(this.#tally);
@@ -170,6 +172,7 @@ export class GetRun {
     this.#end();
     const receipts = this.#readings.map((reading) => this.#supply.receipt(reading, reading.state, false));
     this.#reply(now, { record: this.#merged, receipts, sloppy: this.#tally.primaries < this.#command.r });
+    for (const { record } of this.#readings) this.#merged = merge(this.#merged, record ?? emptyRecord);
     this.#repairAll(now);
   }
 

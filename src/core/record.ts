@@ -92,7 +92,7 @@ export function encodeRecord(set: RecordSet): Uint8Array {
     writer.text(value.contentType ?? '').uint(value.time.ms).uint(value.time.tick);
     writer.byteString(value.operation).uint(value.priority);
   }
-  writer.u32(crc32c(writer.finish()));
+  writer.u32(crc32c(writer.written()));
   const bytes = writer.finish();
   encoded.set(set, bytes);
   return bytes;

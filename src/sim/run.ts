@@ -5,7 +5,7 @@
  */
 
 import type { CoreEvent } from '../core/events.ts';
-import { happens } from './chance.ts';
+import { happens, pick } from './chance.ts';
 import { checkHistory, strictByName } from './checker/check.ts';
 import type { Violation } from './checker/violation.ts';
 import type { Quorum } from './client.ts';
@@ -45,6 +45,13 @@ export interface SimulationResult {
 const defaults = { peers: 5, ops: 1000, clients: 10 } as const;
 const togetherMs = 5000;
 const partitions = 256;
+/** One way, from a machine room to the other side of the world. */
+const latencies = [
+  [0.1, 4],
+  [0.1, 4],
+  [1, 40],
+  [5, 200],
+] as const;
 /** How long the clients work at least, so that faults have time to strike. */
 const workMs = 60_000;
 
@@ -54,14 +61,15 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const { peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, modes = 'strict' } = options;
   const codec = happens(random, 0.4);
   const earlyReads = happens(random, 0.5) ? 0.5 : 0;
+  const latencyMs = pick(random, latencies);
   const quorum = drawQuorum(random.below(10), Math.min(3, peers));
   const drawn = drawFaults(random, options.faults === 'all' ? allFaultNames : defaultFaultNames);
   const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
-  const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec }, storage: { earlyReads } });
+  const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec, latencyMs }, storage: { earlyReads } });
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));
   const weakClients = modes === 'mixed' ? Math.ceil(clients / 3) : 0;
-  const workload = new Workload(cluster, { ops, clients, weakClients, quorum, hotKeys: 6, wideKeys: 400, lastsMs: Math.max(workMs, ops * 10), budgetMs: 3000 });
+  const workload = new Workload(cluster, { ops, clients, weakClients, quorum, hotKeys: 1 + random.below(4), wideKeys: 400, lastsMs: Math.max(workMs, ops * 10), budgetMs: 3000 });
   const faults = new FaultDriver(cluster, faultNames);
   const finish = new Finish(cluster, { ...defaultFinish, quorum });
   const violations: Violation[] = [];

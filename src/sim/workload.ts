@@ -26,7 +26,7 @@ export interface WorkloadOptions {
   readonly budgetMs: number;
 }
 
-const hotShare = 0.6;
+const hotShare = 0.7;
 /** A context of an earlier read is sent again this much later, in operations of the same client. */
 const staleAfter = 5;
 const rememberedMax = 16;
@@ -38,6 +38,8 @@ interface Memory {
   readonly key: string;
   readonly seen: Seen;
   readonly at: number;
+  /** The context came with the answer to a put. */
+  readonly written: boolean;
 }
 
 export class Workload {
@@ -105,7 +107,7 @@ export class Workload {
     const key = hot ? `hot-${random.below(this.#options.hotKeys)}` : `wide-${random.below(this.#options.wideKeys)}`;
     const remember = (seen: Seen | undefined): void => {
       if (seen === undefined) return;
-      memories.push({ key, seen, at: this.history.length });
+      memories.push({ key, seen, at: this.history.length, written: false });
       if (memories.length > rememberedMax) memories.shift();
     };
     const choice = random.below(100);
@@ -121,10 +123,21 @@ export class Workload {
       const old = memories.find((memory) => this.history.length - memory.at > staleAfter);
       if (old !== undefined) return client.put(old.key, old.seen, quorum, happens(random, 0.1), done);
     }
+    // One put after the other without a read in between, each with the context that the one before has answered.
+    const own = choice < 68 ? memories.findLast((memory) => memory.written) : undefined;
+    if (own !== undefined) {
+      return client.put(own.key, own.seen, quorum, false, (after) => {
+        if (after !== undefined) memories.push({ ...own, seen: after, at: this.history.length });
+        done();
+      });
+    }
     client.get(key, quorum, (seen) => {
       remember(seen);
       if (seen === undefined) return done();
-      client.put(key, seen, quorum, happens(random, 0.12), done);
+      client.put(key, seen, quorum, happens(random, 0.12), (after) => {
+        if (after !== undefined) memories.push({ key, seen: after, at: this.history.length, written: true });
+        done();
+      });
     });
   }
 }

@@ -22,9 +22,9 @@ const isFree = (port: number): Promise<boolean> =>
       .listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 
-/** A port with all others free that a demo from there needs. */
+/** A port with all others free that a demo from there needs; below those that systems hand out to clients. */
 async function freePort(): Promise<number> {
-  for (let port = 20_000 + Math.floor(Math.random() * 20_000); ; port += 500) {
+  for (let port = 10_000 + Math.floor(Math.random() * 20_000); ; port += 500) {
     const needed = [0, 100, 200].flatMap((offset) => Array.from({ length: peerCount }, (_, index) => port + offset + index));
     if ((await Promise.all(needed.map(isFree))).every(Boolean)) return port;
   }

@@ -25,6 +25,8 @@ export interface FakePeer extends MeshPeer {
   failWith: MeshError | undefined;
   /** Outcome of the next puts. */
   putOutcome: PutResult['outcome'];
+  /** So many puts are stored, and yet answered with UNKNOWN. */
+  loseAnswers: number;
   healthy: boolean;
   becomeReady: () => void;
   emit(event: MeshEvent): void;
@@ -90,7 +92,9 @@ export function createFakePeer(): FakePeer {
       put: async (key, value, call = {}) => {
         await enter(call.signal);
         const bytes = typeof value === 'string' ? Buffer.from(value) : value;
-        return write(name, key, call.context, (dot) => ({ dot, value: bytes, contentType: call.contentType, time: 1000 }));
+        const result = write(name, key, call.context, (dot) => ({ dot, value: bytes, contentType: call.contentType, time: 1000 }));
+        if (peer.loseAnswers-- > 0) throw new MeshError('UNKNOWN', 'the answer was lost');
+        return result;
       },
       delete: async (key, call = {}) => {
         await enter(call.signal);
@@ -128,6 +132,7 @@ export function createFakePeer(): FakePeer {
     id: 'peer',
     failWith: undefined,
     putOutcome: 'ok',
+    loseAnswers: 0,
     healthy: true,
     becomeReady: () => becomeReady(),
     emit: (event) => listeners.forEach((listener) => listener(event)),
