@@ -1,6 +1,6 @@
 /**
- * The entry `ringmesh/browser`: a ready-made peer for a page or a worker, with IndexedDB and WebSocket. It dials Node.js peers and cannot be dialled yet:
- * two tabs reach each other through none of their own connections, so keys that live on other tabs only are out of reach.
+ * The entry `ringmesh/browser`: a ready-made peer for a page or a worker, with IndexedDB and WebSocket. It dials Node.js peers and cannot be dialled: tabs
+ * have no links to each other yet, so what concerns another tab goes through a Node.js peer or waits there as a hint.
  *
  * One tab runs one named peer: a Web Lock per name keeps two tabs from writing one store. All peers of a browser profile and origin are one host (RG3).
  */

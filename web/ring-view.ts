@@ -123,6 +123,7 @@ export class RingDrawing {
       circle.setAttribute('r', `${radius}`);
       label.textContent = onRing.length > labelledMax ? '' : name.length > 9 ? `${name.slice(0, 8)}…` : name;
       sign.setAttribute('transform', `translate(${radius * 0.72} ${-radius * 0.72})`);
+      sign.setAttribute('font-size', `${Math.max(12, radius * 0.75)}`);
       sign.textContent = member.state === 'dead' ? '×' : member.state === 'suspect' ? '?' : '';
     });
   }

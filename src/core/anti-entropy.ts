@@ -7,7 +7,7 @@ import type { Environment } from './environment.ts';
 import { ExchangeRun, type ExchangeResult } from './exchange.ts';
 import type { Instant, PeerId } from './ids.ts';
 
-const intervalMs = 10_000;
+const intervalMs = 30_000;
 const soonMs = 1000;
 const retryMs = 5000;
 

@@ -10,7 +10,7 @@
 import { MeshError } from './errors.ts';
 import type { ByteString } from './ids.ts';
 
-// oxlint-disable-next-line no-control-regex -- ASCII is its own encoding, and by far the commonest case
+// ASCII is its own encoding, and by far the commonest case.
 const ascii = /^[\0-\x7f]*$/;
 
 /** The bytes of a text as a byte string. */

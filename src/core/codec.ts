@@ -9,7 +9,7 @@ import type { DurabilityClass, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
 import type { Answer, Call, Listed, MemberRecord, MemberSummary, Message, Notice, PutCommand, PutOutcome, Receipt, Rumors, SignedMember } from './messages.ts';
 import { digestBytes } from './merkle.ts';
-import { decodeRecord, encodeRecord, readDot, readVector, type RecordSet, writeDot, writeVector } from './record.ts';
+import { decodeRecord, encodeRecord, readDot, readVector, recordSize, type RecordSet, writeDot, writeVector } from './record.ts';
 
 export const protocolVersion = 1;
 
@@ -27,7 +27,7 @@ const levels = ['all', 'group', 'partition', 'inner'] as const;
 const healths = ['alive', 'suspect', 'dead'] as const;
 
 export function encodeMessage(message: Message): Uint8Array {
-  const writer = new Writer().u8(protocolVersion);
+  const writer = new Writer(valueBytes(message) + 512).u8(protocolVersion);
   writeOne(writer, kinds, message.kind);
   switch (message.kind) {
     case 'call':
@@ -43,6 +43,12 @@ export function encodeMessage(message: Message): Uint8Array {
       break;
   }
   return writer.finish();
+}
+
+/** How large the values in a message are, so that its buffer need not grow. */
+function valueBytes({ body }: Message): number {
+  if (body.type === 'put') return body.command.bytes.length;
+  return body.type === 'store' || body.type === 'fetched' ? recordSize(body.record) : 0;
 }
 
 export function decodeMessage(frame: Uint8Array): Message {

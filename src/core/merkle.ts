@@ -36,9 +36,9 @@ export function leafOf(position: number, partitions: number): number {
 }
 
 export class MerkleTree {
-  readonly #leaves: ByteString[] = Array.from({ length: leafCount }, () => emptyDigest);
+  readonly #leaves = Array<ByteString>(leafCount).fill(emptyDigest);
   /** Undefined where a leaf below has changed since. */
-  readonly #inner: (ByteString | undefined)[] = Array.from({ length: innerCount }, () => emptyDigest);
+  readonly #inner = Array<ByteString | undefined>(innerCount).fill(emptyDigest);
   #root: ByteString | undefined = emptyDigest;
 
   leaf(index: number): ByteString {
@@ -88,7 +88,7 @@ export function combine(roots: readonly ByteString[]): ByteString {
 }
 
 function xor(a: ByteString, b: ByteString): ByteString {
-  let out = '';
-  for (let i = 0; i < digestBytes; i++) out += String.fromCharCode(a.charCodeAt(i) ^ b.charCodeAt(i));
-  return out as ByteString;
+  const codes: number[] = [];
+  for (let i = 0; i < digestBytes; i++) codes.push(a.charCodeAt(i) ^ b.charCodeAt(i));
+  return String.fromCharCode(...codes) as ByteString;
 }

@@ -23,7 +23,7 @@ export interface ProbeTimes {
 export const defaultProbeTimes: ProbeTimes = { probeIntervalMs: 700, probeTimeoutMs: 400, suspicionMs: 2000 };
 
 const helpers = 3;
-const startGraceMs = 3000;
+const linksGraceMs = 3000;
 
 export class Prober {
   readonly #self: PeerId;
@@ -59,14 +59,15 @@ export class Prober {
   start(now: Instant): void {
     const { probeIntervalMs } = this.#times;
     // The first links are still being made: their absence says nothing yet.
-    this.#trustFrom = now.mono + startGraceMs;
+    this.#trustFrom = now.mono + linksGraceMs;
     // Peers that start together do not probe together.
     this.#timers.at(now.mono + this.#random.below(probeIntervalMs) + 1, (then) => this.#tick(then, then.mono));
   }
 
   #tick(now: Instant, due: number): void {
     const { probeIntervalMs } = this.#times;
-    if (now.mono - due > probeIntervalMs) this.#trustFrom = now.mono;
+    // Links that broke meanwhile are made again first, as at the start.
+    if (now.mono - due > probeIntervalMs) this.#trustFrom = now.mono + linksGraceMs;
     const target = this.#nextTarget();
     if (target !== undefined) this.probe(now, target);
     const next = now.mono + probeIntervalMs;
@@ -115,7 +116,7 @@ export class Prober {
 
   #suspect(now: Instant, target: PeerId, began: number): void {
     const lateBy = now.mono - began - 3 * this.#times.probeTimeoutMs;
-    if (lateBy > this.#times.probeIntervalMs) this.#trustFrom = now.mono;
+    if (lateBy > this.#times.probeIntervalMs) this.#trustFrom = Math.max(this.#trustFrom, now.mono);
     const member = this.#table.get(target);
     if (began < this.#trustFrom || member === undefined || stateOf(member) !== 'alive') return;
     this.#accuse(now, { peer: target, incarnation: member.signed.record.incarnation, dead: false });

@@ -93,6 +93,6 @@ export class PutForward {
     const state = result === 'timeout' ? 'timeout' : 'unreachable';
     const role = supply.primaries.includes(replica) ? 'primary' : 'fallback';
     const receipts = [supply.receipt({ peer: replica, role }, state, false)];
-    this.#reply(now, { outcome: 'unknown', context: [], dot: undefined, receipts, sloppy: false }, true);
+    this.#reply(now, { outcome: 'unknown', context: this.#command.context, dot: undefined, receipts, sloppy: false }, true);
   }
 }

@@ -90,7 +90,7 @@ export class Client {
     return { context: record.context, ids };
   }
 
-  /** Done with what the client has seen after it: its own value and what it had seen before. */
+  /** Done with what the client has seen after it: what it had seen before, and its own value when that is known to be there. */
   put(key: string, seen: Seen, quorum: Quorum, tombstone: boolean, done: (after: Seen | undefined) => void): void {
     const { budgetMs, name, cluster, random } = this.#options;
     const operation = openOperation(tombstone ? 'delete' : 'put', name, key, cluster.world.nowMs);
@@ -107,7 +107,8 @@ export class Client {
       const { outcome, dot, context } = reply.outcome;
       if (outcome === 'ok') operation.status = 'ok';
       if (dot !== undefined) operation.dots = { [id]: dotText(dot) };
-      done({ context, ids: [...seen.ids, id] });
+      // Without a dot the context of the answer is the one that was sent.
+      done({ context, ids: dot === undefined ? seen.ids : [...seen.ids, id] });
     });
   }
 

@@ -1,6 +1,6 @@
 /**
- * What comes after the faults: the mesh must become whole again, every operation must succeed again, no hint may be left, and then every replica is read
- * for the history.
+ * What comes after the faults: the mesh must become whole again, every operation must succeed again, no hint may be left, all replicas must become
+ * equal by themselves, and then every one is read for the history.
  */
 
 import { textToBytes, hex, fromByteString } from '../core/bytes.ts';
@@ -10,7 +10,7 @@ import type { PeerId } from '../core/ids.ts';
 import type { Violation } from './checker/violation.ts';
 import { bucket, type Quorum, readRecord } from './client.ts';
 import type { Cluster } from './cluster.ts';
-import { type HistoryRow, type OpenOperation, openOperation } from './history.ts';
+import { type HistoryRow, type OpenOperation, openOperation, type RootRow } from './history.ts';
 import { valueBytes } from './values.ts';
 
 export interface FinishOptions {
@@ -19,9 +19,10 @@ export interface FinishOptions {
   readonly wholeMs: number;
   readonly succeedMs: number;
   readonly hintsMs: number;
+  readonly convergeMs: number;
 }
 
-export const defaultFinish: Omit<FinishOptions, 'quorum'> = { wholeMs: 40_000, succeedMs: 5000, hintsMs: 60_000 };
+export const defaultFinish: Omit<FinishOptions, 'quorum'> = { wholeMs: 40_000, succeedMs: 5000, hintsMs: 60_000, convergeMs: 240_000 };
 
 const budgetMs = 5000;
 /** Requests under way at once while all keys are read. */
@@ -112,7 +113,18 @@ export class Finish {
     this.#late(`hints are left at ${holders.join(', ')} ${this.#options.hintsMs} ms after all peers came back`);
   }
 
-  /** Reads every key at all its primaries, strictly, which repairs what hints did not. */
+  /** Anti-entropy alone makes the roots equal. When it is late, the final reads will show where. */
+  converge(keys: readonly string[]): void {
+    const { world } = this.#cluster;
+    const { convergeMs } = this.#options;
+    const partitions = this.#partitionsOf(keys);
+    for (const end = world.nowMs + convergeMs; world.nowMs < end; world.runFor(5000)) {
+      if (this.#rootsOf(partitions).every((roots) => new Set(roots.map((root) => root.digest)).size < 2)) return;
+    }
+    this.#late(`the replicas are not equal ${convergeMs} ms after the last hint`);
+  }
+
+  /** Reads every key at all its primaries, strictly, which repairs what is left. */
   repairByReading(keys: readonly string[]): void {
     const { n } = this.#options.quorum;
     const { peers } = this.#cluster;
@@ -122,24 +134,33 @@ export class Finish {
       this.#cluster.peer(i % peers.length).request({ type: 'get', command }, (reply) => {
         this.#fill(get, reply);
         this.rows.push(get);
-        if (get.status !== 'ok') this.violations.push({ check: 'liveness', key, message: `a read of all replicas fails after the healing: ${reply?.type === 'failed' ? reply.error.message : ''}` });
+        if (get.status !== 'ok') this.#late(`a read of all replicas of ${key} fails after the healing: ${reply?.type === 'failed' ? reply.error.message : 'no answer'}`);
         done();
       });
     });
     this.#cluster.world.runFor(1000);
   }
 
+  #partitionsOf(keys: readonly string[]): Map<number, readonly PeerId[]> {
+    const partitions = new Map<number, readonly PeerId[]>();
+    for (const key of keys) {
+      const { partition, primaries } = this.#placeOf(key);
+      partitions.set(partition, primaries);
+    }
+    return partitions;
+  }
+
+  #placeOf(key: string): { partition: number; primaries: readonly PeerId[] } {
+    const placement = this.#cluster.peers.find((peer) => peer.serving)?.core?.membership.placement;
+    if (placement === undefined) return { partition: 0, primaries: [] };
+    const partition = placement.partition(addressOf(bucket, textToBytes(key)).position);
+    return { partition, primaries: placement.primaries(partition, this.#options.quorum.n) };
+  }
+
   /** What each primary of each key holds, and the roots of their partitions. */
   readReplicas(keys: readonly string[]): void {
-    const partitions = new Map<number, readonly PeerId[]>();
-    const { n } = this.#options.quorum;
-    const placement = this.#cluster.peer(0).core?.membership.placement;
-    if (placement === undefined) return;
     this.#forEach(keys, (key, _, done) => {
-      const { position } = addressOf(bucket, textToBytes(key));
-      const partition = placement.partition(position);
-      const primaries = placement.primaries(partition, n);
-      partitions.set(partition, primaries);
+      const { primaries } = this.#placeOf(key);
       let open = primaries.length;
       for (const node of primaries) {
         this.#localRead(node, key, () => {
@@ -147,7 +168,7 @@ export class Finish {
         });
       }
     });
-    this.#readRoots(partitions);
+    this.rows.push(...this.#rootsOf(this.#partitionsOf(keys)).flat());
   }
 
   #localRead(node: PeerId, key: string, done: () => void): void {
@@ -160,15 +181,22 @@ export class Finish {
     });
   }
 
-  #readRoots(partitions: ReadonlyMap<number, readonly PeerId[]>): void {
-    const reads = [...partitions].flatMap(([partition, primaries]) => primaries.map((node) => ({ partition, node })));
-    this.#forEach(reads, ({ partition, node }, _, done) => {
+  /** The roots at the primaries, partition by partition. */
+  #rootsOf(partitions: ReadonlyMap<number, readonly PeerId[]>): RootRow[][] {
+    const found: RootRow[][] = [];
+    const reads = [...partitions].flatMap(([partition, primaries]) => {
+      const rows: RootRow[] = [];
+      found.push(rows);
+      return primaries.map((node) => ({ partition, node, rows }));
+    });
+    this.#forEach(reads, ({ partition, node, rows }, _, done) => {
       this.#cluster.peer(this.#cluster.indexOf(node)).request({ type: 'partition', partition }, (reply) => {
         const digest = reply?.type === 'partition' ? hex(fromByteString(reply.root)) : 'no answer';
-        this.rows.push({ op: 'root', key: String(partition), node, digest, phase: 'final' });
+        rows.push({ op: 'root', key: String(partition), node, digest, phase: 'final' });
         done();
       });
     });
+    return found;
   }
 
   /** Begins `atOnce` of them, the next one whenever one is done, and runs the world until all are. */

@@ -30,6 +30,8 @@ export interface SimulationOptions {
   readonly modes?: 'strict' | 'mixed';
   /** Whether messages go through the codec. Default: by the seed. */
   readonly codec?: boolean;
+  /** What makes the replicas equal at the end. Default: anti-entropy, by itself. */
+  readonly repair?: 'exchange' | 'reads';
   readonly trace?: TraceLine;
 }
 
@@ -84,7 +86,8 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
     finish.recover();
     finish.deliverHints();
     const keys = [...workload.keys, ...cluster.peers.map((peer) => `after-${peer.index}`)];
-    finish.repairByReading(keys);
+    if (options.repair === 'reads') finish.repairByReading(keys);
+    else finish.converge(keys);
     finish.readReplicas(keys);
     violations.push(...checkTrees(cluster, keys, partitions, quorum.n));
   } catch (error) {

@@ -9,7 +9,8 @@ import type { VersionVector } from '../core/versions.ts';
 /** Store ids are long; their first letters tell them apart. */
 const shortDot = (text: string): string => text.replace(/^([0-9a-f]{4})[0-9a-f]{28}\./, '$1.');
 
-const describeVector = (vector: VersionVector): string => `{${vector.map((dot) => shortDot(dotText(dot))).join(' ')}}`;
+const describeVector = (vector: VersionVector): string =>
+  `{${vector.map((range) => `${shortDot(`${range.actor}:`)}${range.from === undefined ? '' : `${range.from}–`}${range.counter}`).join(' ')}}`;
 
 function describeRecord(record: RecordSet): string {
   const versions = record.siblings.map((version) => `${shortDot(dotText(version.dot))}${version.value.tombstone ? '†' : ''}`);

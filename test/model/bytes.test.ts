@@ -208,6 +208,27 @@ describe('writer and reader', () => {
     );
   });
 
+  it('[SE4] writers do not write into each other, in whatever order they are begun, filled and finished', () => {
+    const piece = fc.tuple(fc.nat({ max: 5 }), fc.uint8Array({ maxLength: 700 }));
+    const sizeHints = fc.array(fc.oneof(fc.nat({ max: 300 }), fc.constantFrom(0, 8192, 8193, 70_000)), { minLength: 6, maxLength: 6 });
+    holds(
+      300,
+      fc.property(sizeHints, fc.array(piece, { maxLength: 20 }), fc.shuffledSubarray([0, 1, 2, 3, 4, 5], { minLength: 6 }), (hints, pieces, order) => {
+        const writers = hints.map((hint) => new Writer(hint));
+        const expected: number[][] = hints.map(() => []);
+        for (const [index, bytes] of pieces) {
+          writers[index]?.raw(bytes);
+          expected[index]?.push(...bytes);
+          expect(writers[index]?.written().length).toBe(expected[index]?.length);
+        }
+        const finished = order.map((index) => [index, (writers[index] as Writer).finish()] as const);
+        // Those who come later take what was left over, and leave the rest alone.
+        for (let more = 0; more < 5; more++) new Writer().raw(new Uint8Array(100).fill(0xee)).finish();
+        for (const [index, bytes] of finished) expect([...bytes]).toEqual(expected[index]);
+      }),
+    );
+  });
+
   it('[SE4] whole numbers have one form: the shortest LEB128', () => {
     holds(
       1000,

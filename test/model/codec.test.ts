@@ -18,8 +18,8 @@ function decoded<T>(decode: (frame: Uint8Array) => T, frame: Uint8Array): T | un
     return decode(frame);
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'FRAME_INVALID') throw error;
-    for (let cause: unknown = error.cause; cause !== undefined; cause = (cause as Error).cause) {
-      if (!(cause instanceof MeshError)) throw cause;
+    for (let { cause } = error; cause !== undefined; { cause } = cause as Error) {
+      if (!(cause instanceof MeshError)) throw new Error('a bug behind the right code', { cause });
     }
     return undefined;
   }

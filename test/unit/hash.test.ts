@@ -19,6 +19,21 @@ describe('CRC-32C', () => {
     expect(crc32c(ascii('123456789'))).toBe(0xe3069283);
     expect(crc32c(new Uint8Array(0))).toBe(0);
   });
+
+  it('[ST3] is the remainder of the polynomial, bit by bit, for every length and every place in a buffer', () => {
+    const naive = (bytes: Uint8Array): number => {
+      let crc = 0xffffffff;
+      for (const byte of bytes) {
+        crc ^= byte;
+        for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+      }
+      return ~crc >>> 0;
+    };
+    const bytes = sha256(ascii('some bytes'));
+    for (let from = 0; from < 8; from++) {
+      for (let to = from; to <= bytes.length; to++) expect(crc32c(bytes.subarray(from, to))).toBe(naive(bytes.subarray(from, to)));
+    }
+  });
 });
 
 describe('SHA-256', () => {

@@ -33,7 +33,7 @@ const record: RecordSet = {
 function bytesOf(fill: (writer: Writer) => void, format = 1): Uint8Array {
   const writer = new Writer().u8(format);
   fill(writer);
-  return writer.u32(crc32c(writer.finish())).finish();
+  return writer.u32(crc32c(writer.written())).finish();
 }
 
 function version(writer: Writer, actor: string, counter: number, operation = '0123456789abcdef'): Writer {

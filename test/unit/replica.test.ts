@@ -4,6 +4,7 @@
 
 import { describe, expect, it } from 'vitest';
 
+import { textToBytes } from '../../src/core/bytes.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import type { Actor, ByteString, Dot, PeerId } from '../../src/core/ids.ts';
 import { dotText } from '../../src/core/ids.ts';
@@ -24,7 +25,7 @@ describe('minting', () => {
     one.put(command('k', 'v1'));
     const restarted = one.restart();
     const minted = restarted.mint(command('k', 'v2'));
-    while (restarted.disk.writes.length === 0) restarted.disk.step();
+    restarted.disk.runReads();
     expect([minted.ended, valuesOf(restarted.stored('k'))]).toEqual([0, ['v1']]);
     restarted.disk.run();
     expect(minted.value?.dot).toEqual(dot('s.0', 2));
@@ -67,8 +68,7 @@ describe('minting', () => {
     const keys = ['__proto__', 'constructor', 'toString', '\0', 'a\0b', '..', '%2F', 'ÿ', '\ud800', 'x'.repeat(1024)];
     for (const key of keys) one.put(command(key, `value of ${key}`));
     for (const key of keys) expect(valuesOf(one.restart().read(key)).length).toBe(1);
-    expect(one.keys().length).toBe(keys.length);
-    expect(one.keys()).toEqual([...one.keys()].sort());
+    expect(one.keys()).toEqual(keys.map((key) => textToBytes(key) as string).sort((a, b) => (a < b ? -1 : 1)));
   });
 });
 
@@ -169,7 +169,7 @@ describe('taking in what others minted', () => {
     const [one, other] = [new OneReplica('s'), new OneReplica('t')];
     const { record } = other.put(command('k', 'v'));
     const first = one.store('k', record);
-    while (one.disk.writes.length === 0) one.disk.step();
+    one.disk.runReads();
     const again = one.store('k', record);
     expect([first.ended, again.ended]).toEqual([0, 0]);
     one.disk.step();
@@ -247,7 +247,7 @@ describe('forgetting', () => {
     const old = one.restart();
     const forgotten = one.put(command('k', 'v1'));
     const minted = old.mint(command('k', 'v2', { context: forgotten.record.context }));
-    while (old.disk.writes.length === 0) old.disk.step();
+    old.disk.runReads();
     expect(old.disk.writes.map((write) => write.changes.map((change) => change.key[0]).sort().join(''))).toEqual(['kmrt']);
     old.disk.run();
     expect(minted.value?.dot).toEqual(dot('s.1', 1));

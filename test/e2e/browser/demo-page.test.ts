@@ -52,7 +52,7 @@ async function type(key: string, value?: string): Promise<void> {
 
 const answered = (title: string | RegExp): Promise<void> => answer().getByRole('heading', { name: title }).waitFor();
 
-describe('the demo page', () => {
+describe('the demo page', { timeout: 90_000 }, () => {
   it('shows the peers, on the ring and in a list', async () => {
     await page.getByText('3 alive').waitFor();
     for (const name of ['host-1', 'host-2', 'host-3']) {
@@ -119,7 +119,7 @@ describe('the demo page', () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   });
 
-  it('[MB2] shows a killed peer as dead, and goes on writing', { timeout: 60_000 }, async () => {
+  it('[MB2] shows a killed peer as dead, and goes on writing', async () => {
     await page.getByText('3 alive').waitFor();
     await peer(3).kill();
     await inRing(/^host-3: dead/).waitFor();

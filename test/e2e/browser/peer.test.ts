@@ -4,9 +4,10 @@
  */
 
 import type { Browser, BrowserContext, JSHandle, Page } from 'playwright';
-import { createPeer, type MeshPeer } from 'ringmesh';
-import type { BrowserPeerOptions } from '../../../src/browser.ts';
-import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
+import type { MeshPeer } from 'ringmesh';
+import type { BrowserPeerOptions } from 'ringmesh/browser';
+import { createPeer } from 'ringmesh/node';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { browserTimeoutMs, launchBrowser } from '../helpers/browser.ts';
 import { until } from '../helpers/processes.ts';
 import { type PageHost, servePage } from './support/page-host.ts';
@@ -14,6 +15,8 @@ import { type PageHost, servePage } from './support/page-host.ts';
 type Tab = JSHandle<MeshPeer>;
 
 const cluster = 'browser-test';
+/** Tests run on machines that do much else at the same time. */
+const patienceMs = 90_000;
 let browser: Browser;
 let host: PageHost;
 let profile: BrowserContext;
@@ -89,7 +92,7 @@ function keyOn(peer: string, prefix: string): string {
 
 const stateOf = (id: string): string | undefined => first().members().find((member) => member.peer === id)?.state;
 
-describe('a tab as a peer', () => {
+describe('a tab as a peer', { timeout: patienceMs }, () => {
   it('[RG1] [RG4] joins over WebSocket, and sees the ring that the others see', async () => {
     const tab = await openPeer(await openPage());
     await tab.evaluate((peer) => peer.ready());
@@ -154,7 +157,7 @@ describe('a tab as a peer', () => {
   });
 });
 
-describe('a browser profile', () => {
+describe('a browser profile', { timeout: patienceMs }, () => {
   it('[VR3] runs a named peer once: a second tab is refused until the first one closes', async () => {
     const [one, two] = [await openPage(), await openPage()];
     const id = await (await openPeer(one)).evaluate((peer) => peer.id);

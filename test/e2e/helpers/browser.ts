@@ -63,10 +63,11 @@ async function install(): Promise<void> {
 
 async function succeeds(command: string, parameters: readonly string[], environment: NodeJS.ProcessEnv): Promise<boolean> {
   const child = spawn(command, parameters, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
-  let lastLine = '';
-  child.stderr.on('data', (chunk: Buffer) => (lastLine = chunk.toString().trim().split('\n').at(-1) ?? lastLine));
+  let complaints = '';
+  child.stderr.on('data', (chunk: Buffer) => (complaints += chunk.toString()));
   const [code] = (await once(child, 'close').catch((error: unknown) => [String(error)])) as [number | string];
-  if (code !== 0) say(`${command} ended with ${code}: ${lastLine}`);
+  const why = complaints.split('\n').find((line) => /error|^E:/i.test(line)) ?? '';
+  if (code !== 0) say(`${command} ended with ${code}: ${why.trim()}`);
   return code === 0;
 }
 

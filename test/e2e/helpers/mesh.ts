@@ -35,23 +35,30 @@ const get = async <T>(url: string, path: string): Promise<T> => jsonOf<T>(await 
 /** In touch with it, and not taken for dead. On a busy machine an alive peer may be suspected for a moment. */
 const isPresent = (member: MemberView): boolean => ['alive', 'suspect'].includes(member.state) && (member.self || member.connected);
 
+/** What one peer lacks for an agreement: its view in a few words. */
+async function viewOf(
+  { url, options }: PeerProcess,
+  peers: readonly PeerProcess[],
+): Promise<{ digest: string; agrees: boolean; text: string }> {
+  const [ring, { members }, readiness] = await Promise.all([
+    get<RingView>(url, '/v1/ring'),
+    get<MembersAnswer>(url, '/v1/members'),
+    http(url, 'GET', '/readyz'),
+  ]);
+  const present = members.filter(isPresent).map((member) => member.peer);
+  const agrees = readiness.status === 200 && peers.every((peer) => present.includes(peer.id));
+  const states = members.map((member) => `${member.host} ${member.state}${member.self || member.connected ? '' : ' apart'}`);
+  return { digest: ring.digest, agrees, text: `${options.label} (${readiness.status}, ${ring.digest.slice(0, 6)}): ${states.join(', ')}` };
+}
+
 /** Waits until all are ready, in touch with each other, and have one ring. */
 export async function awaitAgreement(peers: readonly PeerProcess[], withinMs = 30_000): Promise<void> {
   await until(
     `${peers.length} peers agree on one ring`,
     async () => {
-      const views = await Promise.all(
-        peers.map(async ({ url }) => {
-          const [ring, { members }, readiness] = await Promise.all([
-            get<RingView>(url, '/v1/ring'),
-            get<MembersAnswer>(url, '/v1/members'),
-            http(url, 'GET', '/readyz'),
-          ]);
-          const present = members.filter(isPresent).map((member) => member.peer);
-          return { digest: ring.digest, ready: readiness.status === 200 && peers.every((peer) => present.includes(peer.id)) };
-        }),
-      );
-      return views.every((view) => view.ready && view.digest === views[0]?.digest);
+      const views = await Promise.all(peers.map((peer) => viewOf(peer, peers)));
+      if (views.every((view) => view.agrees && view.digest === views[0]?.digest)) return true;
+      throw new Error(views.map((view) => view.text).join(' | '));
     },
     withinMs,
   );

@@ -69,7 +69,7 @@ export function start(args: readonly string[], options: RunOptions = {}): Runnin
 /** Runs `ringmesh …` to its end. */
 export const run = (args: readonly string[], options?: RunOptions): Promise<Finished> => start(args, options).finished;
 
-/** Looks again and again until the condition gives something, and fails with what was awaited when the time is over. */
+/** Looks again and again until the condition gives something, and fails with what was awaited when the time is over, and why the last look threw. */
 export async function until<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
@@ -80,11 +80,13 @@ export async function until<T>(
   for (;;) {
     try {
       const result = await condition();
+      lastError = undefined;
       if (result !== undefined && result !== false) return result;
     } catch (error) {
       lastError = error;
     }
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`, { cause: lastError });
+    if (performance.now() > deadline)
+      throw new Error(`not within ${withinMs} ms: ${what}${lastError instanceof Error ? ` (${lastError.message})` : ''}`);
     await sleep(100);
   }
 }

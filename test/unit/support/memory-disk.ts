@@ -1,6 +1,6 @@
 /**
  * The disk of a replica under test: rows in memory, answers when the test says so, and failures where it wants them. Writes take effect whole and in their
- * order; reads are answered in turn with them.
+ * order; reads are answered in turn with them, or before them.
  */
 
 import { Disk, type DiskAnswer, type DiskRequest, type StorageChange, type StorageRange } from '../../../src/core/disk.ts';
@@ -25,6 +25,18 @@ export class MemoryDisk {
   step(): void {
     const request = this.waiting.shift();
     if (request !== undefined) this.disk.settle(this.now, this.answer(request));
+  }
+
+  /** Answers reads, and those that they lead to, while all writes wait. */
+  runReads(): void {
+    for (let at = this.#nextRead(); at >= 0; at = this.#nextRead()) {
+      const [request] = this.waiting.splice(at, 1);
+      if (request !== undefined) this.disk.settle(this.now, this.answer(request));
+    }
+  }
+
+  #nextRead(): number {
+    return this.waiting.findIndex((request) => request.type !== 'write');
   }
 
   answer(request: DiskRequest): DiskAnswer {
