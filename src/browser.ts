@@ -36,10 +36,12 @@ export interface BrowserPeerOptions extends PeerOptions {
 const defaultWeight = 32;
 const zone = 'browser';
 
-/** What a peer lives on: gone or given back together. */
+/** What a peer lives on. */
 interface Home {
   readonly storage: Storage;
   readonly identity: KeyIdentity;
+  /** Aborted when the storage has been closed. */
+  readonly left: AbortSignal;
 }
 
 /**
@@ -50,7 +52,7 @@ interface Home {
 export async function createPeer(options: BrowserPeerOptions = {}): Promise<MeshPeer> {
   checkPeerOptions(options);
   const { cluster, bootstrap, partitions, durableMin } = commonOptions(options);
-  const { storage, identity } = options.memory === true ? homeInMemory() : await homeInProfile(`${cluster}/${peerName(options)}`);
+  const { storage, identity, left } = options.memory === true ? homeInMemory() : await homeInProfile(`${cluster}/${peerName(options)}`);
   try {
     const host = options.host ?? (await profileHost());
     const defaults = { host, zone, weight: defaultWeight, class: storage.durable ? 'tab' : 'ephemeral' } as const;
@@ -58,10 +60,18 @@ export async function createPeer(options: BrowserPeerOptions = {}): Promise<Mesh
       clock: systemClock,
       storage,
       network: createLibp2pNetwork({ cluster, privateKey: identity.privateKey, transports: [meshWebSockets()], bootstrap, dht: 'client' }),
-      peer: { cluster, partitions, durableMin, identity, self: describeSelf(options, defaults), times: probeTimes(options), random: systemRandom },
+      peer: {
+        cluster,
+        partitions,
+        durableMin,
+        identity,
+        self: describeSelf(options, defaults),
+        times: probeTimes(options),
+        random: systemRandom,
+      },
     });
     await runtime.start();
-    return closedWithPage(new Mesh(runtime, meshOptions(options)));
+    return closedWithPage(new Mesh(runtime, meshOptions(options)), left);
   } catch (error) {
     await storage.close();
     throw error;
@@ -73,14 +83,14 @@ function peerName({ name = 'default' }: BrowserPeerOptions): string {
   throw new MeshError('OPTION_INVALID', 'the name of a peer has 1 to 64 characters, of letters, digits, dot, underscore and hyphen');
 }
 
-const homeInMemory = (): Home => ({ storage: openMemoryStorage(), identity: createIdentity() });
+const homeInMemory = (): Home => ({ identity: createIdentity(), ...leavable(openMemoryStorage(), () => undefined) });
 
 async function homeInProfile(name: string): Promise<Home> {
   checkBrowserStorage();
   const release = await takeLock(`ringmesh/${name}`);
   try {
     const identity = loadIdentity(await profileEntry(`identity/${name}`, () => saveIdentity(createIdentity())));
-    return { identity, storage: locked(await openIdbStorage(`ringmesh/${name}`), release) };
+    return { identity, ...leavable(await openIdbStorage(`ringmesh/${name}`), release) };
   } catch (error) {
     release();
     throw error;
@@ -88,19 +98,23 @@ async function homeInProfile(name: string): Promise<Home> {
 }
 
 /** The lock goes with the store. */
-const locked = (storage: Storage, release: () => void): Storage => ({
-  durable: storage.durable,
-  getMany: (keys) => storage.getMany(keys),
-  range: (range) => storage.range(range),
-  commit: (changes) => storage.commit(changes),
-  close: () => storage.close().finally(release),
-});
+function leavable(storage: Storage, release: () => void): Pick<Home, 'storage' | 'left'> {
+  const leaving = new AbortController();
+  const close = storage.close.bind(storage);
+  storage.close = () =>
+    close().finally(() => {
+      release();
+      leaving.abort();
+    });
+  return { storage, left: leaving.signal };
+}
 
 /** A page that goes away says goodbye as far as it still can; without that the others would have to find out by waiting (MB3). */
-function closedWithPage(peer: MeshPeer): MeshPeer {
-  globalThis.addEventListener('pagehide', (event) => {
+function closedWithPage(peer: MeshPeer, left: AbortSignal): MeshPeer {
+  const goodbye = (event: Event): void => {
     if (!(event as PageTransitionEvent).persisted) void peer.close();
-  });
+  };
+  globalThis.addEventListener('pagehide', goodbye, { signal: left });
   return peer;
 }
 

@@ -16,7 +16,15 @@ import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
 import type { DurabilityClass, MeshPeer } from './api.ts';
 import { Mesh } from './mesh.ts';
-import { checkPeerOptions, commonOptions, describeSelf, meshOptions, type PeerOptions, type PlatformDefaults, probeTimes } from './peer-options.ts';
+import {
+  checkPeerOptions,
+  commonOptions,
+  describeSelf,
+  meshOptions,
+  type PeerOptions,
+  type PlatformDefaults,
+  probeTimes,
+} from './peer-options.ts';
 import type { Storage } from './ports.ts';
 import { Runtime } from './runtime.ts';
 
@@ -60,7 +68,15 @@ export async function createPeer(options: NodePeerOptions = {}): Promise<MeshPee
         bootstrap,
         dht: 'server',
       }),
-      peer: { cluster, partitions, durableMin, identity, self: describeSelf(options, selfDefaults(identity, storage)), times: probeTimes(options), random: systemRandom },
+      peer: {
+        cluster,
+        partitions,
+        durableMin,
+        identity,
+        self: describeSelf(options, selfDefaults(identity, storage)),
+        times: probeTimes(options),
+        random: systemRandom,
+      },
     });
     await runtime.start();
     return new Mesh(runtime, meshOptions(options));

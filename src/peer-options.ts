@@ -70,8 +70,14 @@ export function checkPeerOptions(options: Described): void {
     if (!holds) throw new MeshError('OPTION_INVALID', message);
   };
   check(/^[^\0/]{1,64}$/.test(cluster), 'a cluster name has 1 to 64 characters and no slash');
-  check(Number.isInteger(Math.log2(partitions)) && partitions >= 2 && partitions <= 65_536, 'partitions must be a power of two from 2 to 65536');
-  check(Number.isInteger(weight) && weight >= 0 && weight <= limits.weightMax, `weight must be a whole number from 0 to ${limits.weightMax}`);
+  check(
+    Number.isInteger(Math.log2(partitions)) && partitions >= 2 && partitions <= 65_536,
+    'partitions must be a power of two from 2 to 65536',
+  );
+  check(
+    Number.isInteger(weight) && weight >= 0 && weight <= limits.weightMax,
+    `weight must be a whole number from 0 to ${limits.weightMax}`,
+  );
   check(Number.isInteger(durableMin) && durableMin >= 0, 'durableMin must be a whole number, 0 or more');
   check(Math.max(host.length, zone.length) <= limits.labelMaxBytes, `labels have at most ${limits.labelMaxBytes} characters`);
   for (const [name, bucket] of Object.entries(options.buckets ?? {})) {

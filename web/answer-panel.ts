@@ -57,7 +57,11 @@ export class AnswerPanel {
 
   #card(read: Read, sibling: ReadSibling, isConflict: boolean): HTMLElement {
     const value = valueOf(sibling);
-    const card = html('article', { class: 'sibling' }, html('pre', { tabindex: 0, role: 'group', 'aria-label': 'Value' }, shown(value) || '(empty)'));
+    const card = html(
+      'article',
+      { class: 'sibling' },
+      html('pre', { tabindex: 0, role: 'group', 'aria-label': 'Value' }, shown(value) || '(empty)'),
+    );
     card.append(html('p', { class: 'note' }, `${timeText(sibling.time)} · `, html('code', { title: sibling.dot }, shortDot(sibling.dot))));
     if (!isConflict) return card;
     const keep = html('button', { type: 'button' }, 'Keep this one');

@@ -3,9 +3,9 @@
 import type { ReplicaReceipt } from 'ringmesh';
 import type { Answer } from './requests.ts';
 
-export type Tone = 'good' | 'warning' | 'bad';
+type Tone = 'good' | 'warning' | 'bad';
 
-export interface Headline {
+interface Headline {
   readonly tone: Tone;
   readonly title: string;
   readonly text: string;
@@ -32,20 +32,47 @@ function writtenHeadline({ op, quorum, receipt: { outcome, replicas, sloppy } }:
   const standIn = sloppy ? ' A stand-in took a copy; it hands it over when the owner is back.' : '';
   switch (outcome) {
     case 'ok':
-      return { tone: 'good', title: verb, text: `${peers(stored)} confirmed it, W = ${quorum.w} ${quorum.w === 1 ? 'was' : 'were'} needed. The others follow by themselves.${standIn}` };
+      return {
+        tone: 'good',
+        title: verb,
+        text: `${peers(stored)} confirmed it, W = ${quorum.w} ${quorum.w === 1 ? 'was' : 'were'} needed. The others follow by themselves.${standIn}`,
+      };
     case 'partial':
-      return { tone: 'warning', title: `${verb}, but not by enough`, text: `Only ${peers(stored)} confirmed it, W = ${quorum.w} were needed. It is not undone: the other copies follow.${standIn}` };
+      return {
+        tone: 'warning',
+        title: `${verb}, but not by enough`,
+        text: `Only ${peers(stored)} confirmed it, W = ${quorum.w} were needed. It is not undone: the other copies follow.${standIn}`,
+      };
     case 'unknown':
-      return { tone: 'warning', title: 'Nobody knows', text: 'No peer confirmed it in time. It may still take effect: read the key to find out.' };
+      return {
+        tone: 'warning',
+        title: 'Nobody knows',
+        text: 'No peer confirmed it in time. It may still take effect: read the key to find out.',
+      };
   }
 }
 
 function readHeadline({ answer: { outcome, siblings, replicas, sloppy }, made, quorum }: Extract<Answer, { type: 'read' }>): Headline {
   const count = replicas.filter(said).length;
   const standIn = sloppy ? ' A stand-in was among them.' : '';
-  if (outcome === 'absent') return { tone: 'good', title: 'No value', text: `${peers(count)} answered (R = ${quorum.r}): there is nothing under this key.${standIn}` };
-  if (siblings.length === 1 && !made) return { tone: 'good', title: 'One value', text: `${peers(count)} answered, R = ${quorum.r} ${quorum.r === 1 ? 'was' : 'were'} needed.${standIn}` };
-  if (siblings.length === 1) return { tone: 'warning', title: 'No conflict', text: 'The bucket settles conflicts by itself: one value was kept.' };
+  if (outcome === 'absent')
+    return {
+      tone: 'good',
+      title: 'No value',
+      text: `${peers(count)} answered (R = ${quorum.r}): there is nothing under this key.${standIn}`,
+    };
+  if (siblings.length === 1 && !made)
+    return {
+      tone: 'good',
+      title: 'One value',
+      text: `${peers(count)} answered, R = ${quorum.r} ${quorum.r === 1 ? 'was' : 'were'} needed.${standIn}`,
+    };
+  if (siblings.length === 1)
+    return {
+      tone: 'warning',
+      title: 'One value',
+      text: 'The bucket settles conflicts by itself, or the peers that answered have not seen both writes yet.',
+    };
   const text = 'Written without knowing of each other, so none is lost. Keep one, or merge them.';
   return { tone: 'warning', title: `Conflict: ${siblings.length} values`, text };
 }

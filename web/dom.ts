@@ -10,11 +10,17 @@ function filled<T extends Element>(made: T, attributes: Attributes, children: re
   return made;
 }
 
-export const html = <K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Attributes = {}, ...children: (Node | string)[]): HTMLElementTagNameMap[K] =>
-  filled(document.createElement(tag), attributes, children);
+export const html = <K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] => filled(document.createElement(tag), attributes, children);
 
-export const svg = <K extends keyof SVGElementTagNameMap>(tag: K, attributes: Attributes = {}, ...children: (Node | string)[]): SVGElementTagNameMap[K] =>
-  filled(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+export const svg = <K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): SVGElementTagNameMap[K] => filled(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 
 /** The element with that id, which the page has. */
 export function byId<T extends Element>(id: string, kind: new () => T): T {

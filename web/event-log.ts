@@ -27,7 +27,9 @@ export class EventLog {
     this.#list.querySelector('.empty')?.remove();
     const count = html('span', { class: 'count' });
     const at = new Date(event.at);
-    this.#list.prepend(html('li', { class: line.tone }, html('time', { datetime: at.toISOString() }, timeOf.format(at)), html('span', {}, line.text, count)));
+    this.#list.prepend(
+      html('li', { class: line.tone }, html('time', { datetime: at.toISOString() }, timeOf.format(at)), html('span', {}, line.text, count)),
+    );
     this.#last = { text: line.text, count, times: 1 };
     while (this.#list.childElementCount > linesMax) this.#list.lastElementChild?.remove();
   }

@@ -3,9 +3,9 @@
 import type { MeshEvent } from 'ringmesh';
 import { type MeshView, nameIn } from './mesh-view.ts';
 
-export type Tone = 'good' | 'plain' | 'warning' | 'bad';
+type Tone = 'good' | 'plain' | 'warning' | 'bad';
 
-export interface EventLine {
+interface EventLine {
   readonly tone: Tone;
   readonly text: string;
 }
@@ -55,5 +55,8 @@ function requestLine({ op, bucket, outcome, code, ms, siblings }: Extract<MeshEv
   const tone: Tone = outcome === 'ok' || outcome === 'absent' ? 'good' : outcome === 'failed' ? 'bad' : 'warning';
   const conflict = op === 'get' && siblings > 1 ? `, ${siblings} values in conflict` : '';
   const reason = code === undefined ? '' : ` (${code})`;
-  return { tone: conflict === '' ? tone : 'warning', text: `${op} in ${bucket}: ${outcome}${reason}${conflict}, ${ms.toFixed(ms < 10 ? 1 : 0)} ms` };
+  return {
+    tone: conflict === '' ? tone : 'warning',
+    text: `${op} in ${bucket}: ${outcome}${reason}${conflict}, ${ms.toFixed(ms < 10 ? 1 : 0)} ms`,
+  };
 }

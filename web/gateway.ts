@@ -74,14 +74,16 @@ async function json<T>(response: Response): Promise<T> {
 
 function keyUrl({ bucket, key }: KeyName, { r, w, mode }: Quorum): string {
   // A browser takes dots out of any path, however they are written, and has no bytes for half a character.
-  if (key === '.' || key === '..' || /\p{Cs}/u.test(key)) throw new GatewayFailure('KEY_INVALID', `A browser cannot send the key “${key}” over HTTP; the command line can.`);
+  if (key === '.' || key === '..' || /\p{Cs}/u.test(key))
+    throw new GatewayFailure('KEY_INVALID', `A browser cannot send the key “${key}” over HTTP; the command line can.`);
   return `/v1/buckets/${encodeURIComponent(bucket)}/keys/${encodeURIComponent(key)}?${new URLSearchParams({ r: `${r}`, w: `${w}`, mode })}`;
 }
 
 const withContext = (context: string): Record<string, string> => (context === '' ? {} : { [contextHeader]: context });
 
 export const status = async (): Promise<PeerStatus> => json(await accepted('/v1/status'));
-export const members = async (): Promise<readonly MemberView[]> => (await json<{ members: MemberView[] }>(await accepted('/v1/members'))).members;
+export const members = async (): Promise<readonly MemberView[]> =>
+  (await json<{ members: MemberView[] }>(await accepted('/v1/members'))).members;
 export const ring = async (): Promise<RingView> => json(await accepted('/v1/ring'));
 
 export const placement = async ({ bucket, key }: KeyName, signal: AbortSignal): Promise<Placement> =>
@@ -92,7 +94,13 @@ export const read = async (name: KeyName, quorum: Quorum): Promise<ReadAnswer> =
 
 /** An empty context says that the write knows of no earlier one. */
 export const write = async (name: KeyName, quorum: Quorum, value: Value, context: string): Promise<WriteReceipt> =>
-  json(await accepted(keyUrl(name, quorum), { method: 'PUT', body: value.bytes, headers: { 'Content-Type': value.contentType, ...withContext(context) } }));
+  json(
+    await accepted(keyUrl(name, quorum), {
+      method: 'PUT',
+      body: value.bytes,
+      headers: { 'Content-Type': value.contentType, ...withContext(context) },
+    }),
+  );
 
 export const remove = async (name: KeyName, quorum: Quorum, context: string): Promise<WriteReceipt> =>
   json(await accepted(keyUrl(name, quorum), { method: 'DELETE', headers: withContext(context) }));

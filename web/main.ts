@@ -60,7 +60,9 @@ async function refresh(): Promise<void> {
     const isNewRing = view?.ring.digest !== status.ringDigest;
     const ring = view === undefined || isNewRing ? await gateway.ring() : view.ring;
     const names = peerNames(members);
-    const byName = members.toSorted((a, b) => (names.get(a.peer) ?? '').localeCompare(names.get(b.peer) ?? '', undefined, { numeric: true }));
+    const byName = members.toSorted((a, b) =>
+      (names.get(a.peer) ?? '').localeCompare(names.get(b.peer) ?? '', undefined, { numeric: true }),
+    );
     // Hues are given in the order of the first look.
     for (const { peer } of byName) peerHue(peer);
     view = { members: byName, names, ring, self: status.peer };

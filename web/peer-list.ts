@@ -81,7 +81,11 @@ export class PeerList {
 
 function factsOf(member: MemberView): [name: string, text: string | Node][] {
   const { gateway } = member;
-  const reach = member.self ? 'it serves this page' : member.connected ? 'connected to the peer that serves this page' : 'not connected now';
+  const reach = member.self
+    ? 'it serves this page'
+    : member.connected
+      ? 'connected to the peer that serves this page'
+      : 'not connected now';
   return [
     ['State', stateText[member.state]],
     ['Share', `${percent(member.share)} of all copies, by ${member.weight} places on the ring`],
@@ -90,6 +94,8 @@ function factsOf(member: MemberView): [name: string, text: string | Node][] {
     ['Reach', member.roundTripMs === undefined ? reach : `${reach}, ${member.roundTripMs.toFixed(1)} ms there and back`],
     ['Id', member.peer],
     ['Addresses', member.addresses.join(', ') || 'none: it dials others'],
-    ...(gateway === undefined || !/^https?:\/\//.test(gateway) ? [] : [['Gateway', html('a', { href: `${gateway}/v1/status` }, gateway)] as [string, Node]]),
+    ...(gateway === undefined || !/^https?:\/\//.test(gateway)
+      ? []
+      : [['Gateway', html('a', { href: `${gateway}/v1/status` }, gateway)] as [string, Node]]),
   ];
 }

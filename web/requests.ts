@@ -10,8 +10,22 @@ import { textValue } from './values.ts';
 export type Operation = 'put' | 'get' | 'delete' | 'conflict';
 
 export type Answer =
-  | { readonly type: 'read'; readonly name: KeyName; readonly quorum: Quorum; readonly ms: number; readonly answer: ReadAnswer; readonly made: boolean }
-  | { readonly type: 'written'; readonly op: 'put' | 'delete'; readonly name: KeyName; readonly quorum: Quorum; readonly ms: number; readonly receipt: WriteReceipt }
+  | {
+      readonly type: 'read';
+      readonly name: KeyName;
+      readonly quorum: Quorum;
+      readonly ms: number;
+      readonly answer: ReadAnswer;
+      readonly made: boolean;
+    }
+  | {
+      readonly type: 'written';
+      readonly op: 'put' | 'delete';
+      readonly name: KeyName;
+      readonly quorum: Quorum;
+      readonly ms: number;
+      readonly receipt: WriteReceipt;
+    }
   | { readonly type: 'failed'; readonly op: Operation; readonly name: KeyName; readonly code: string; readonly message: string };
 
 export interface Asked {
@@ -63,7 +77,12 @@ export class Requests {
     return { type: 'read', name, quorum, ms: performance.now() - begin, answer, made };
   }
 
-  async #write({ name, quorum }: Pick<Asked, 'name' | 'quorum'>, op: 'put' | 'delete', value: Value | undefined, context: string): Promise<Answer> {
+  async #write(
+    { name, quorum }: Pick<Asked, 'name' | 'quorum'>,
+    op: 'put' | 'delete',
+    value: Value | undefined,
+    context: string,
+  ): Promise<Answer> {
     const begin = performance.now();
     const receipt = value === undefined ? await gateway.remove(name, quorum, context) : await gateway.write(name, quorum, value, context);
     const ms = performance.now() - begin;

@@ -10,13 +10,13 @@ import type { RingView } from 'ringmesh';
 export const size = 504;
 const bandOuter = 236;
 const bandInner = 206;
-export const markRadius = 241;
+const markRadius = 241;
 const peersRadius = 128;
 
 /** Neighbouring arcs overlap a little, or a bright hairline would shine through. */
 const overlap = 0.0015;
 
-export interface Point {
+interface Point {
   readonly x: number;
   readonly y: number;
 }
@@ -56,7 +56,8 @@ export const markPoint = (position: number): Point => onCircle(angleOf(position)
 
 const seatAngle = (index: number, count: number): number => (index / Math.max(1, count)) * 2 * Math.PI;
 
-export const seat = (index: number, count: number): Point => (count === 1 ? { x: 0, y: 0 } : onCircle(seatAngle(index, count), peersRadius));
+export const seat = (index: number, count: number): Point =>
+  count === 1 ? { x: 0, y: 0 } : onCircle(seatAngle(index, count), peersRadius);
 
 /** Peers shrink as they become many. */
 export const seatRadius = (count: number): number => Math.max(4, Math.min(33, (Math.PI * peersRadius) / Math.max(1, count) / 1.3));

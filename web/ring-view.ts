@@ -63,7 +63,8 @@ export class RingDrawing {
   highlight(peer: string | undefined): void {
     this.#lit = peer;
     this.#root.classList.toggle('focused', peer !== undefined);
-    for (const element of this.#root.querySelectorAll('[data-peer]')) element.classList.toggle('lit', element.getAttribute('data-peer') === peer);
+    for (const element of this.#root.querySelectorAll('[data-peer]'))
+      element.classList.toggle('lit', element.getAttribute('data-peer') === peer);
   }
 
   /** A message on its way: a dot from this page's peer to another one. */
@@ -166,10 +167,19 @@ export class RingDrawing {
     const link = (peer: string, kind: string): SVGPathElement[] => {
       const index = onRing.findIndex((member) => member.peer === peer);
       if (index === -1) return [];
-      return [svg('path', { class: `link ${kind} ${onRing[index]?.state ?? ''}`, d: linkPath(placement.position, index, onRing.length), style: `--hue: ${peerHue(peer)}` })];
+      return [
+        svg('path', {
+          class: `link ${kind} ${onRing[index]?.state ?? ''}`,
+          d: linkPath(placement.position, index, onRing.length),
+          style: `--hue: ${peerHue(peer)}`,
+        }),
+      ];
     };
     const standIn = standInOf(placement, this.#view.members);
-    this.#links.replaceChildren(...(standIn === undefined ? [] : link(standIn, 'standIn')), ...placement.primaries.flatMap((peer) => link(peer, 'primary')));
+    this.#links.replaceChildren(
+      ...(standIn === undefined ? [] : link(standIn, 'standIn')),
+      ...placement.primaries.flatMap((peer) => link(peer, 'primary')),
+    );
     const { x, y } = markPoint(placement.position);
     this.#mark.replaceChildren(svg('circle', { cx: x, cy: y, r: 9 }), svg('circle', { cx: x, cy: y, r: 3.5, class: 'core' }));
     for (const [peer, { group }] of this.#seatOf) group.classList.toggle('holds', placement.primaries.includes(peer));

@@ -9,7 +9,10 @@ export const textValue = (text: string): Value => ({ bytes: new TextEncoder().en
 
 export function valueOf({ value, contentType }: ReadSibling): Value {
   const characters = atob(value);
-  return { bytes: Uint8Array.from(characters, (character) => character.charCodeAt(0)), contentType: contentType ?? 'application/octet-stream' };
+  return {
+    bytes: Uint8Array.from(characters, (character) => character.charCodeAt(0)),
+    contentType: contentType ?? 'application/octet-stream',
+  };
 }
 
 /** Undefined when the bytes are no readable text. */

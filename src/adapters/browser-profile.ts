@@ -18,7 +18,8 @@ const lockPatienceMs = 1000;
 export function checkBrowserStorage(): void {
   const missing = (what: string, why: string): MeshError =>
     new MeshError('STORAGE_FAILED', `this page has no ${what} (${why}): pass memory: true for a peer that keeps nothing`);
-  if (globalThis.indexedDB === undefined || globalThis.indexedDB === null) throw missing('IndexedDB', 'private mode, a sandboxed frame, or blocked site data');
+  if (globalThis.indexedDB === undefined || globalThis.indexedDB === null)
+    throw missing('IndexedDB', 'private mode, a sandboxed frame, or blocked site data');
   if (globalThis.navigator?.locks === undefined) throw missing('Web Locks', 'the page must come over https or from localhost');
 }
 
@@ -27,11 +28,16 @@ export async function profileEntry<T>(name: string, make: () => T): Promise<T> {
   let entry!: T;
   try {
     const database = await openProfile();
-    const store: UseStore = async (mode, callback) => callback(database.transaction(storeName, mode, { durability: 'strict' }).objectStore(storeName));
+    const store: UseStore = async (mode, callback) =>
+      callback(database.transaction(storeName, mode, { durability: 'strict' }).objectStore(storeName));
     // One transaction reads and writes, so another tab's entry cannot come in between.
     await update<T>(name, (stored) => (entry = stored ?? make()), store).finally(() => database.close());
   } catch (cause) {
-    throw new MeshError('STORAGE_FAILED', `the browser's storage cannot be used (${String(cause)}): is this a private window? Pass memory: true to keep nothing`, { cause });
+    throw new MeshError(
+      'STORAGE_FAILED',
+      `the browser's storage cannot be used (${String(cause)}): is this a private window? Pass memory: true to keep nothing`,
+      { cause },
+    );
   }
   return entry;
 }
@@ -48,7 +54,12 @@ export function takeLock(name: string): Promise<() => void> {
     const hold = (): Promise<void> => new Promise((release) => resolve(release));
     navigator.locks.request(name, { signal: AbortSignal.timeout(lockPatienceMs) }, hold).catch((cause: unknown) => {
       const isTaken = cause instanceof DOMException && ['TimeoutError', 'AbortError'].includes(cause.name);
-      if (isTaken) reject(new MeshError('STORAGE_LOCKED', `another tab of this browser runs the peer "${name}": close it, or give this one another name`, { cause }));
+      if (isTaken)
+        reject(
+          new MeshError('STORAGE_LOCKED', `another tab of this browser runs the peer "${name}": close it, or give this one another name`, {
+            cause,
+          }),
+        );
       else reject(new MeshError('STORAGE_FAILED', `the browser gives no lock (${String(cause)})`, { cause }));
     });
   });

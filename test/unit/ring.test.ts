@@ -47,20 +47,18 @@ describe('frozen answers', () => {
   });
 
   it('[RG1] known tokens, positions and digests', () => {
-    expect([...peerTokens('ringmesh', 'peer-0' as PeerId, 9)]).toMatchInlineSnapshot(`
-      [
-        3256733866,
-        161198377,
-        800140990,
-        3975795270,
-        4259780319,
-        303848640,
-        1863584886,
-        408839418,
-        2895146333,
-      ]
-    `);
-    expect(buildRing('ringmesh', equalMembers(3)).digest).toMatchInlineSnapshot(`"e366006b1e94fa2e"`);
+    expect([...peerTokens('ringmesh', 'peer-0' as PeerId, 9)]).toEqual([
+      3256733866,
+      161198377,
+      800140990,
+      3975795270,
+      4259780319,
+      303848640,
+      1863584886,
+      408839418,
+      2895146333,
+    ]);
+    expect(buildRing('ringmesh', equalMembers(3)).digest).toEqual('e366006b1e94fa2e');
     expect(buildRing('ringmesh', equalMembers(3), 64).digest).not.toBe(buildRing('ringmesh', equalMembers(3)).digest);
     const changes = [{ host: 'other' }, { class: 'tab' as const }, { weight: 127 }, { peer: 'peer-x' as PeerId }];
     const digests = changes.map((change) => buildRing('ringmesh', [...equalMembers(2), { ...(equalMembers(3)[2] as RingMember), ...change }]).digest);

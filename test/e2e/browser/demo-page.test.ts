@@ -30,6 +30,7 @@ afterAll(async () => {
 beforeEach(async () => {
   pageErrors = [];
   page = await browser.newPage();
+  page.setDefaultTimeout(60_000);
   page.on('pageerror', (error) => pageErrors.push(error.message));
   await page.goto(peer(1).url);
 });
@@ -40,7 +41,8 @@ afterEach(async () => {
 });
 
 const part = (name: string): Locator => page.getByRole('region', { name });
-const inRing = (name: string | RegExp): Locator => page.getByRole('group', { name: 'The ring and its peers' }).getByRole('button', { name });
+const inRing = (name: string | RegExp): Locator =>
+  page.getByRole('group', { name: 'The ring and its peers' }).getByRole('button', { name });
 const inList = (name: string | RegExp): Locator => part('Peers').getByRole('button', { name });
 const answer = (): Locator => page.getByRole('status', { name: 'Answer' });
 const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
@@ -49,6 +51,9 @@ async function type(key: string, value?: string): Promise<void> {
   await page.getByRole('textbox', { name: 'Key' }).fill(key);
   if (value !== undefined) await page.getByRole('textbox', { name: 'Value' }).fill(value);
 }
+
+/** On a busy machine an owner may be taken for dead for a moment: then only strict reads surely meet the last write (QR3). */
+const onlyOwners = (): Promise<string[]> => page.getByLabel('Who may answer').selectOption('strict');
 
 const answered = (title: string | RegExp): Promise<void> => answer().getByRole('heading', { name: title }).waitFor();
 
@@ -71,15 +76,26 @@ describe('the demo page', { timeout: 90_000 }, () => {
   });
 
   it('[QR4] writes and reads, and says which peer said what', async () => {
+    await onlyOwners();
     await type('a key/with ünusual parts?', 'first value');
-    await part('The ring').getByText(/“a key\/with ünusual parts\?” is [\d.]+ % of the way round/).waitFor();
+    await part('The ring')
+      .getByText(/“a key\/with ünusual parts\?” is [\d.]+ % of the way round/)
+      .waitFor();
     await press('Put');
     await answered('Written');
-    expect(await answer().getByRole('row', { name: /host-\d owner stored, survives a crash/ }).count()).toBeGreaterThanOrEqual(2);
+    expect(
+      await answer()
+        .getByRole('row', { name: /host-\d owner stored, survives a crash/ })
+        .count(),
+    ).toBeGreaterThanOrEqual(2);
     await press('Get');
     await answered('One value');
     await answer().getByText('first value').waitFor();
-    const elsewhere = await http(peer(2).url, 'GET', `/v1/buckets/demo/keys/${encodeURIComponent('a key/with ünusual parts?')}`);
+    const elsewhere = await http(
+      peer(2).url,
+      'GET',
+      `/v1/buckets/demo/keys/${encodeURIComponent('a key/with ünusual parts?')}?mode=strict`,
+    );
     expect(elsewhere.body.toString()).toBe('first value');
 
     await type('a key/with ünusual parts?', 'second value');
@@ -91,10 +107,15 @@ describe('the demo page', { timeout: 90_000 }, () => {
     await answered('Deleted');
     await press('Get');
     await answered('No value');
-    await page.getByRole('log').getByText(/^get in demo: absent/).first().waitFor();
+    await page
+      .getByRole('log')
+      .getByText(/^get in demo: absent/)
+      .first()
+      .waitFor();
   });
 
   it('[VR1] shows a conflict side by side, and settles it', async () => {
+    await onlyOwners();
     await type('contested', 'tea');
     await press('Make a conflict');
     await answered('Conflict: 2 values');

@@ -59,16 +59,17 @@ const openPeer = (page: Page, options: BrowserPeerOptions = {}): Promise<Tab> =>
 const failureOf = (page: Page, options: BrowserPeerOptions): Promise<string> =>
   page.evaluate((given) => globalThis.ringmesh.failure(globalThis.ringmesh.createPeer(given)), options);
 
-const put = (tab: Tab, key: string, value: string) => tab.evaluate((peer, [name, text]) => peer.bucket('notes').put(name, text, { w: 2 }), [key, value] as const);
+const put = (tab: Tab, key: string, value: string) =>
+  tab.evaluate((peer, [name, text]) => peer.bucket('notes', { mode: 'strict' }).put(name, text, { w: 2 }), [key, value] as const);
 
 const texts = (tab: Tab, key: string): Promise<string[]> =>
   tab.evaluate(async (peer, name) => {
-    const { siblings } = await peer.bucket('notes').get(name, { r: 2 });
+    const { siblings } = await peer.bucket('notes', { mode: 'strict' }).get(name, { r: 2 });
     return siblings.map((sibling) => new TextDecoder().decode(sibling.value)).sort();
   }, key);
 
 async function textsAt(peer: MeshPeer, key: string): Promise<string[]> {
-  const { siblings } = await peer.bucket('notes').get(key, { r: 2 });
+  const { siblings } = await peer.bucket('notes', { mode: 'strict' }).get(key, { r: 2 });
   return siblings.map((sibling) => new TextDecoder().decode(sibling.value)).sort();
 }
 
@@ -90,7 +91,10 @@ function keyOn(peer: string, prefix: string): string {
   }
 }
 
-const stateOf = (id: string): string | undefined => first().members().find((member) => member.peer === id)?.state;
+const stateOf = (id: string): string | undefined =>
+  first()
+    .members()
+    .find((member) => member.peer === id)?.state;
 
 describe('a tab as a peer', { timeout: patienceMs }, () => {
   it('[RG1] [RG4] joins over WebSocket, and sees the ring that the others see', async () => {
@@ -115,11 +119,13 @@ describe('a tab as a peer', { timeout: patienceMs }, () => {
     const key = keyOn(id, 'shared');
     const receipt = await put(tab, key, 'from the tab');
     expect(receipt.outcome).toBe('ok');
-    expect(receipt.replicas).toContainEqual(expect.objectContaining({ peer: id, class: 'tab', role: 'primary', state: 'stored', durable: true }));
+    expect(receipt.replicas).toContainEqual(
+      expect.objectContaining({ peer: id, class: 'tab', role: 'primary', state: 'stored', durable: true }),
+    );
     expect(await textsAt(first(), key)).toEqual(['from the tab']);
 
-    const { context } = await first().bucket('notes').get(key);
-    expect(await first().bucket('notes').put(key, 'from Node.js', { w: 2, context })).toMatchObject({ outcome: 'ok' });
+    const { context } = await first().bucket('notes', { mode: 'strict' }).get(key);
+    expect(await first().bucket('notes', { mode: 'strict' }).put(key, 'from Node.js', { w: 2, context })).toMatchObject({ outcome: 'ok' });
     expect(await texts(tab, key)).toEqual(['from Node.js']);
 
     await put(tab, key, 'blindly');
@@ -169,12 +175,19 @@ describe('a browser profile', { timeout: patienceMs }, () => {
   it('[RG3] is one host, however many peers it runs', async () => {
     const tabs = [await openPeer(await openPage(), { name: 'one' }), await openPeer(await openPage(), { name: 'two' })];
     const ids = await Promise.all(tabs.map(joined));
-    const hosts = first().members().filter((member) => ids.includes(member.peer)).map((member) => member.host);
+    const hosts = first()
+      .members()
+      .filter((member) => ids.includes(member.peer))
+      .map((member) => member.host);
     expect(new Set(ids).size).toBe(2);
     expect(hosts[0]).toMatch(/^browser-/);
     expect(hosts[1]).toBe(hosts[0]);
     for (let i = 0; i < 500; i++) {
-      expect(first().placement('notes', `key-${i}`).primaries.filter((peer) => ids.includes(peer)).length).toBeLessThan(2);
+      expect(
+        first()
+          .placement('notes', `key-${i}`)
+          .primaries.filter((peer) => ids.includes(peer)).length,
+      ).toBeLessThan(2);
     }
   });
 

@@ -46,7 +46,8 @@ async function installBrowser(): Promise<string> {
     await release();
   }
   const installed = installedBrowser();
-  if (installed === undefined) throw new Error('no Chromium: install one (npx playwright install chromium, or the package chromium of your system)');
+  if (installed === undefined)
+    throw new Error('no Chromium: install one (npx playwright install chromium, or the package chromium of your system)');
   say(`uses ${installed}`);
   return installed;
 }
@@ -58,7 +59,8 @@ async function install(): Promise<void> {
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;
   say('that failed; running: apt-get update && apt-get install -y chromium');
   const quiet = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  if (await succeeds('apt-get', ['update', '-q'], quiet)) await succeeds('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'chromium'], quiet);
+  if (await succeeds('apt-get', ['update', '-q'], quiet))
+    await succeeds('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'chromium'], quiet);
 }
 
 async function succeeds(command: string, parameters: readonly string[], environment: NodeJS.ProcessEnv): Promise<boolean> {

@@ -12,7 +12,8 @@ import { build } from 'vite';
 
 const source = (file: string): string => fileURLToPath(new URL(`../../../../src/${file}`, import.meta.url));
 const policy = "default-src 'none'; script-src 'self'; connect-src 'self' ws:";
-const html = '<!doctype html><html lang="en"><meta charset="utf-8"><title>ringmesh in a page</title><script type="module" src="/page.js"></script></html>';
+const html =
+  '<!doctype html><html lang="en"><meta charset="utf-8"><title>ringmesh in a page</title><script type="module" src="/page.js"></script></html>';
 
 /** One ES module, as text. */
 export async function bundled(entry: string): Promise<string> {

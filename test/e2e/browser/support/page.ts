@@ -48,10 +48,8 @@ const pageTools = {
   },
 };
 
-export type PageTools = typeof pageTools;
-
 declare global {
-  var ringmesh: PageTools;
+  var ringmesh: typeof pageTools;
 }
 
 globalThis.ringmesh = pageTools;

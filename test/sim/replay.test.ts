@@ -1,0 +1,52 @@
+/** A seed is the whole run: it replays event by event, whoever looks on, and names the command that does so. */
+
+import { describe, expect, it } from 'vitest';
+
+import { checkHistory } from '../../src/sim/checker/check.ts';
+import { historyText, parseHistory } from '../../src/sim/history.ts';
+import { replayCommand, replaysExactly, runSimulation, type SimulationOptions } from '../../src/sim/run.ts';
+
+const options: SimulationOptions = { seed: 7, ops: 300, modes: 'mixed', faults: 'default' };
+
+describe('[IN] exact replay', () => {
+  it.each([7, 8, 9])('the same seed twice gives the same events (seed %i)', (seed) => {
+    expect(replaysExactly({ ...options, seed })).toBe(true);
+  });
+
+  it('and the same history and numbers', () => {
+    const [a, b] = [runSimulation(options), runSimulation(options)];
+    expect(historyText(a.history)).toBe(historyText(b.history));
+    expect(a.summary).toEqual(b.summary);
+  });
+
+  it('looking on changes nothing', () => {
+    const lines: string[] = [];
+    const traced = runSimulation({ ...options, trace: (_, line) => lines.push(line) });
+    expect(traced.eventHash).toBe(runSimulation(options).eventHash);
+    expect(lines.length).toBeGreaterThan(1000);
+    expect(lines).toContainEqual(expect.stringContaining('is asked: put'));
+  });
+
+  it('another seed gives other events', () => {
+    expect(runSimulation({ ...options, seed: 8 }).eventHash).not.toBe(runSimulation(options).eventHash);
+  });
+
+  it('the codec changes sizes but nothing that anyone sees', () => {
+    const [plain, coded] = [false, true].map((codec) => runSimulation({ ...options, codec }));
+    expect(historyText(coded?.history ?? [])).toBe(historyText(plain?.history ?? []));
+    expect(coded?.eventHash).not.toBe(plain?.eventHash);
+    expect([plain?.summary.messageBytes, (coded?.summary.messageBytes ?? 0) > 10_000]).toEqual([0, true]);
+  });
+
+  it('tells the command that replays it', () => {
+    expect(replayCommand({ seed: 7 })).toBe('ringmesh sim --seed 7 --peers 5 --ops 1000 --faults default');
+    expect(replayCommand({ ...options, peers: 9, clients: 3, faults: ['kill', 'split'], codec: false })).toBe(
+      'ringmesh sim --seed 7 --peers 9 --ops 300 --clients 3 --faults kill,split --modes mixed --no-codec',
+    );
+  });
+
+  it('a history that was written and read again is judged as before', () => {
+    const { history } = runSimulation({ ...options, faults: 'none' });
+    expect(checkHistory(parseHistory(historyText(history)))).toEqual([]);
+  });
+});
