@@ -109,7 +109,10 @@ function verifierOf(peer: PeerId, verifiers: Map<PeerId, Verify>, engine: Ed2551
   const cached = verifiers.get(peer);
   const verify = cached ?? engine.verifier(publicKeyOf(peer));
   if (cached !== undefined) verifiers.delete(peer);
-  else if (verifiers.size >= publicKeysMax) verifiers.delete(verifiers.keys().next().value!);
+  else if (verifiers.size >= publicKeysMax) {
+    const [oldest] = verifiers.keys();
+    if (oldest !== undefined) verifiers.delete(oldest);
+  }
   verifiers.set(peer, verify);
   return verify;
 }

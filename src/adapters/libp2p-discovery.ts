@@ -113,7 +113,8 @@ export interface RendezvousOptions {
 }
 
 /** Peers that start together announce themselves at the same time: the first rounds follow one another sooner. */
-const roundDelaysMs = [1500, 3000, 10_000, 30_000, 60_000];
+const roundDelaysMs = [1500, 3000, 10_000, 30_000];
+const lastRoundDelayMs = 60_000;
 const roundTimeoutMs = 15_000;
 /** Announcements live for two days; often enough is rarely. */
 const roundsPerAnnouncement = 10;
@@ -143,7 +144,7 @@ export class Rendezvous {
 
   #schedule(): void {
     if (this.#abort.signal.aborted) return;
-    const delayMs = roundDelaysMs[Math.min(this.#round, roundDelaysMs.length - 1)]! * (0.75 + Math.random() / 2);
+    const delayMs = (roundDelaysMs[this.#round] ?? lastRoundDelayMs) * (0.75 + Math.random() / 2);
     this.#timer = setTimeout(() => void this.#run().finally(() => this.#schedule()), delayMs);
   }
 

@@ -38,7 +38,7 @@ export class FrameReader {
     let at = start;
     while (this.#headerFill < frameHeaderBytes) {
       if (at === chunk.length) return at;
-      this.#header = ((this.#header << 8) | chunk[at++]!) >>> 0;
+      this.#header = ((this.#header << 8) | (chunk[at++] ?? 0)) >>> 0;
       this.#headerFill++;
     }
     const length = this.#header;
@@ -72,7 +72,7 @@ export class FrameReader {
   }
 
   #room(bytes: number): Uint8Array {
-    const body = this.#body!;
+    const body = this.#body ?? new Uint8Array(0);
     if (bytes <= body.length) return body;
     const grown = new Uint8Array(Math.min(this.#length, Math.max(bytes, body.length * 2)));
     grown.set(body.subarray(0, this.#bodyFill));
@@ -92,7 +92,8 @@ export function encodeFrames(frames: readonly Uint8Array[]): Uint8Array[] {
     let size = 0;
     let large: Uint8Array | undefined;
     while (to < frames.length && large === undefined) {
-      const frame = frames[to++]!;
+      const frame = frames[to++];
+      if (frame === undefined) break;
       size += frameHeaderBytes;
       if (frame.length > copyMaxBytes) large = frame;
       else size += frame.length;
@@ -107,9 +108,8 @@ export function encodeFrames(frames: readonly Uint8Array[]): Uint8Array[] {
 function joined(frames: readonly Uint8Array[], from: number, to: number, size: number): Uint8Array {
   const piece = new Uint8Array(size);
   let at = 0;
-  for (let i = from; i < to; i++) {
-    const frame = frames[i]!;
-    const length = frame.length;
+  for (const frame of frames.slice(from, to)) {
+    const { length } = frame;
     piece[at] = length >>> 24;
     piece[at + 1] = length >>> 16;
     piece[at + 2] = length >>> 8;

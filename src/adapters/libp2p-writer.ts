@@ -86,7 +86,7 @@ export class FrameWriter {
     const from = this.#head;
     let bytes = 0;
     do {
-      bytes += this.#queue[this.#head++]!.length + frameHeaderBytes;
+      bytes += (this.#queue[this.#head++]?.length ?? 0) + frameHeaderBytes;
     } while (this.#head < this.#queue.length && bytes < batchMaxBytes);
     this.#queuedBytes -= bytes;
     const frames = this.#queue.slice(from, this.#head);

@@ -61,11 +61,21 @@ export class FaultDriver {
     this.#random = cluster.world.stream('faults');
   }
 
+  /** Gossip promises nothing, not even while the mesh comes together. */
+  spoilGossip(): void {
+    if (!this.#names.includes('gossip')) return;
+    const { faults } = this.#cluster.network;
+    faults.gossipLoss = happens(this.#random, 0.3) ? 1 : between(this.#random, 0.1, 0.8);
+    faults.gossipDuplicate = between(this.#random, 0, 0.3);
+  }
+
   start(): void {
     const random = this.#random;
     const { faults } = this.#cluster.network;
     for (const name of this.#names) {
       switch (name) {
+        case 'gossip':
+          break;
         case 'loss':
           faults.loss = between(random, 0.0005, 0.01);
           break;
@@ -77,10 +87,6 @@ export class FaultDriver {
         case 'reorder':
         case 'replay':
           faults[name] = between(random, 0.005, 0.1);
-          break;
-        case 'gossip':
-          faults.gossipLoss = happens(random, 0.3) ? 1 : between(random, 0.1, 0.8);
-          faults.gossipDuplicate = between(random, 0, 0.3);
           break;
         default:
           this.#again(name, pauseMs[name] * between(random, 0.5, 2));

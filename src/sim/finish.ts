@@ -22,9 +22,10 @@ export interface FinishOptions {
   readonly convergeMs: number;
 }
 
-export const defaultFinish: Omit<FinishOptions, 'quorum'> = { wholeMs: 40_000, succeedMs: 5000, hintsMs: 60_000, convergeMs: 240_000 };
+export const defaultFinish: Omit<FinishOptions, 'quorum'> = { wholeMs: 40_000, succeedMs: 5000, hintsMs: 60_000, convergeMs: 300_000 };
 
 const budgetMs = 5000;
+const settleMs = 2000;
 /** Requests under way at once while all keys are read. */
 const atOnce = 64;
 
@@ -118,6 +119,8 @@ export class Finish {
     const { world } = this.#cluster;
     const { convergeMs } = this.#options;
     const partitions = this.#partitionsOf(keys);
+    // What is still under way after an acknowledgement arrives, and what is in memory gets to the disk.
+    world.runFor(settleMs);
     for (const end = world.nowMs + convergeMs; world.nowMs < end; world.runFor(5000)) {
       if (this.#rootsOf(partitions).every((roots) => new Set(roots.map((root) => root.digest)).size < 2)) return;
     }
@@ -138,7 +141,7 @@ export class Finish {
         done();
       });
     });
-    this.#cluster.world.runFor(1000);
+    this.#cluster.world.runFor(settleMs);
   }
 
   #partitionsOf(keys: readonly string[]): Map<number, readonly PeerId[]> {

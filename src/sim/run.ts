@@ -45,7 +45,9 @@ export interface SimulationResult {
 }
 
 const defaults = { peers: 5, ops: 1000, clients: 10 } as const;
-const togetherMs = 5000;
+/** Within how long peers that are started at once are one mesh. */
+const withGossipMs = 5000;
+const withoutGossipMs = 30_000;
 const partitions = 256;
 /** One way, from a machine room to the other side of the world. */
 const latencies = [
@@ -76,7 +78,9 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const finish = new Finish(cluster, { ...defaultFinish, quorum });
   const violations: Violation[] = [];
   try {
+    faults.spoilGossip();
     cluster.startAll();
+    const togetherMs = faultNames.includes('gossip') ? withoutGossipMs : withGossipMs;
     if (!world.runUntil(() => cluster.whole, togetherMs)) violations.push(late(`${peers} peers started at once are no mesh after ${togetherMs} ms`));
     world.runFor(500);
     faults.start();

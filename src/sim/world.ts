@@ -48,6 +48,7 @@ export class World {
 
   /** Lets something happen after `delayMs`, which is rounded to a microsecond. */
   after(delayMs: number, kind: EventKind, who: number, run: () => void, detail = 0): void {
+    if (!(delayMs < Infinity)) throw new RangeError(`an event after ${delayMs} ms`);
     const at = this.#now + Math.max(0, Math.round(delayMs * 1000));
     this.#heap.push({ at, order: this.#order++, kind, who, detail, run });
   }

@@ -3,13 +3,14 @@
  * after a reload as the one that it was.
  */
 
+import { join } from 'node:path';
 import type { Browser, BrowserContext, JSHandle, Page } from 'playwright';
 import type { MeshPeer } from 'ringmesh';
 import type { BrowserPeerOptions } from 'ringmesh/browser';
 import { createPeer } from 'ringmesh/node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { browserTimeoutMs, launchBrowser } from '../helpers/browser.ts';
-import { until } from '../helpers/processes.ts';
+import { temporaryFolder, until } from '../helpers/processes.ts';
 import { type PageHost, servePage } from './support/page-host.ts';
 
 type Tab = JSHandle<MeshPeer>;
@@ -20,6 +21,7 @@ const patienceMs = 90_000;
 let browser: Browser;
 let host: PageHost;
 let profile: BrowserContext;
+let folder: { path: string; remove: () => Promise<void> };
 let peers: MeshPeer[] = [];
 let bootstrap: string[] = [];
 
@@ -27,9 +29,12 @@ const first = (): MeshPeer => peers[0] as MeshPeer;
 
 beforeAll(async () => {
   const started = Promise.all([launchBrowser(), servePage()]);
-  const one = await createPeer({ cluster });
-  const others = await Promise.all([1, 2].map(() => createPeer({ cluster, bootstrap: one.status().addresses })));
-  peers = [one, ...others];
+  folder = await temporaryFolder();
+  // Peers of class `server`: two of them hold each key, however many tabs of earlier tests are gone (RG5).
+  const server = (name: string, through: readonly string[]): Promise<MeshPeer> =>
+    createPeer({ cluster, folder: join(folder.path, name), bootstrap: through });
+  const one = await server('one', []);
+  peers = [one, ...(await Promise.all(['two', 'three'].map((name) => server(name, one.status().addresses))))];
   bootstrap = peers.flatMap((peer) => peer.status().addresses).filter((address) => address.includes('/ws'));
   await Promise.all(peers.map((peer) => peer.ready()));
   [browser, host] = await started;
@@ -39,6 +44,7 @@ afterAll(async () => {
   await browser?.close();
   await host?.close();
   await Promise.all(peers.map((peer) => peer.close()));
+  await folder?.remove();
 });
 
 // Each test has a browser profile of its own.
