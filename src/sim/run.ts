@@ -73,7 +73,7 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));
   const weakClients = modes === 'mixed' ? Math.ceil(clients / 3) : 0;
-  const workload = new Workload(cluster, { ops, clients, weakClients, quorum, hotKeys: 1 + random.below(4), wideKeys: 400, lastsMs: Math.max(workMs, ops * 10), budgetMs: 3000 });
+  const workload = new Workload(cluster, { ops, clients, weakClients, quorum, hotKeys: (1 + random.below(4)) * Math.ceil(ops / 4000), wideKeys: 400, lastsMs: Math.max(workMs, ops * 10), budgetMs: 3000 });
   const faults = new FaultDriver(cluster, faultNames);
   const finish = new Finish(cluster, { ...defaultFinish, quorum });
   const violations: Violation[] = [];

@@ -52,40 +52,52 @@ function keyHistory(key: string, operations: readonly Operation[]): KeyHistory {
     ids.set(write.id, write);
   }
   const words = Math.ceil(writes.length / 32);
-  const known = new Map<Write, WriteSet>();
+  const ancestors = allAncestors(writes, ids, words);
   return {
     key,
     writes,
     reads: operations.filter((operation) => operation.op === 'get' && operation.status === 'ok' && !isFinal(operation)),
     finals: operations.filter(isFinal),
     byId: (id) => ids.get(id),
-    ancestors: (write) => ancestorsOf(write, ids, known, words),
+    ancestors: (write) => ancestors[write.index] ?? new Uint32Array(words),
     emptySet: () => new Uint32Array(words),
   };
 }
 
-/** Depth first without recursion: chains of writes can be long. */
-function ancestorsOf(start: Write, ids: ReadonlyMap<string, Write>, known: Map<Write, WriteSet>, words: number): WriteSet {
-  const stack: Write[] = [start];
+/** Depth first without recursion, for chains of writes can be long. In a history in the order of time all parents are known already. */
+function allAncestors(writes: readonly Write[], ids: ReadonlyMap<string, Write>, words: number): readonly (WriteSet | undefined)[] {
+  const known: (WriteSet | undefined)[] = writes.map(() => undefined);
   const open = new Set<Write>();
-  for (let write = stack.at(-1); write !== undefined; write = stack.at(-1)) {
-    const parents = known.has(write) ? [] : write.operation.seen.map((id) => ids.get(id)).filter((parent) => parent !== undefined);
-    const unknown = parents.filter((parent) => !known.has(parent) && !open.has(parent) && parent !== write);
-    if (unknown.length > 0 && !open.has(write)) {
-      open.add(write);
-      stack.push(...unknown);
-      continue;
+  for (const start of writes) {
+    const stack = [start];
+    for (let write = stack.at(-1); write !== undefined; write = stack.at(-1)) {
+      const parents = known[write.index] === undefined ? parentsOf(write, ids) : [];
+      // One that is open already waits for this one: a circle, which no real history has.
+      const unknown = parents.filter((parent) => known[parent.index] === undefined && !open.has(parent));
+      if (unknown.length > 0 && !open.has(write)) {
+        open.add(write);
+        stack.push(...unknown);
+        continue;
+      }
+      stack.pop();
+      open.delete(write);
+      known[write.index] ??= setOf(parents, known, words);
     }
-    stack.pop();
-    if (known.has(write)) continue;
-    const set = new Uint32Array(words);
-    for (const parent of parents) {
-      add(set, parent.index);
-      union(set, known.get(parent) ?? new Uint32Array(words));
-    }
-    known.set(write, set);
   }
-  return known.get(start) ?? new Uint32Array(words);
+  return known;
+}
+
+const parentsOf = (write: Write, ids: ReadonlyMap<string, Write>): Write[] =>
+  write.operation.seen.map((id) => ids.get(id)).filter((parent) => parent !== undefined && parent !== write) as Write[];
+
+function setOf(parents: readonly Write[], known: readonly (WriteSet | undefined)[], words: number): WriteSet {
+  const set = new Uint32Array(words);
+  for (const parent of parents) {
+    add(set, parent.index);
+    const further = known[parent.index];
+    if (further !== undefined) union(set, further);
+  }
+  return set;
 }
 
 export function add(set: WriteSet, index: number): void {
@@ -100,6 +112,7 @@ export function union(set: WriteSet, other: WriteSet): void {
 
 /** The writes of `set` that are not in `others`. */
 export function missingFrom(history: KeyHistory, set: WriteSet, others: WriteSet): Write[] {
+  if (set.every((word, i) => (word & ~(others[i] ?? 0)) === 0)) return [];
   return history.writes.filter((write) => includes(set, write) && !includes(others, write));
 }
 

@@ -7,14 +7,8 @@
 
 import type { Operation } from '../history.ts';
 import { add, coveredBy, type KeyHistory, missingFrom, union, type Write, type WriteSet } from './key-history.ts';
+import { inTime, type Moment } from './moments.ts';
 import type { Violation } from './violation.ts';
-
-interface Moment {
-  readonly at: number;
-  /** At one instant what begins comes before what ends: only what surely ended earlier counts. */
-  readonly order: number;
-  readonly happen: () => void;
-}
 
 export function checkStaleness(history: KeyHistory, isStrict: (operation: Operation) => boolean, monotonic = true): Violation[] {
   const violations: Violation[] = [];
@@ -44,7 +38,7 @@ export function checkStaleness(history: KeyHistory, isStrict: (operation: Operat
       }
     });
   }
-  for (const moment of moments.sort((a, b) => a.at - b.at || a.order - b.order)) moment.happen();
+  for (const moment of inTime(moments)) moment.happen();
   return violations;
 }
 

@@ -83,8 +83,8 @@ async function textsAt(peer: MeshPeer, key: string): Promise<string[]> {
 const joined = async (tab: Tab): Promise<string> => {
   const id = await tab.evaluate((peer) => peer.id);
   return until('the tab and the others have one ring', async () => {
-    const rings = [await tab.evaluate((peer) => peer.ring()), ...peers.map((peer) => peer.ring())];
-    const agree = rings.every((ring) => ring.digest === rings[0]?.digest && ring.members.some((member) => member.peer === id));
+    const digest = await tab.evaluate((peer) => peer.status().ringDigest);
+    const agree = peers.every((peer) => peer.status().ringDigest === digest && peer.members().some((member) => member.peer === id));
     return agree && id;
   });
 };

@@ -1,0 +1,159 @@
+/**
+ * `ringmesh sim`: the very peers that run elsewhere, in virtual time, under faults that a seed decides. Judges what the clients saw; a seed that fails is
+ * printed with the command that replays it.
+ */
+
+import { createWriteStream } from 'node:fs';
+import { once } from 'node:events';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { allFaultNames, type FaultName, historyText, replaysExactly, runSimulation, type SimulationOptions, type SimulationResult } from 'ringmesh/sim';
+import { CliError, exitCodes } from '../cli/errors.ts';
+import { countText, durationText, facts, note, print, printJson, table } from '../cli/output.ts';
+import { list, wholeNumber } from '../cli/parsers.ts';
+
+interface SimCommandOptions {
+  readonly seed: number;
+  readonly seeds?: readonly [first: number, last: number];
+  readonly peers: number;
+  readonly ops: number;
+  readonly clients: number;
+  readonly faults: NonNullable<SimulationOptions['faults']>;
+  readonly modes: 'strict' | 'mixed';
+  readonly codec?: boolean;
+  readonly history?: string;
+  readonly checkReplay?: boolean;
+  readonly trace?: boolean;
+  readonly json?: boolean;
+}
+
+const seedMax = 999_999_999;
+const violationsShown = 10;
+
+export const simCommand = new Command('sim')
+  .description('run a mesh in virtual time under faults, and judge what its clients saw')
+  .addOption(new Option('--seed <number>', 'decides everything that is left to chance').argParser(wholeNumber(0, seedMax)).default(1))
+  .addOption(new Option('--seeds <first..last>', 'many runs, one a seed, as a table').argParser(seedRange).conflicts(['seed', 'history', 'trace']))
+  .addOption(new Option('--peers <count>', 'peers of the mesh').argParser(wholeNumber(1, 2000)).default(5))
+  .addOption(new Option('--ops <count>', 'operations of all clients').argParser(wholeNumber(1, 10_000_000)).default(1000))
+  .addOption(new Option('--clients <count>', 'clients').argParser(wholeNumber(1, 1000)).default(10))
+  .addOption(new Option('--faults <names>', 'none, default, all (both draw a combination by the seed), or names').argParser(faults).default('default'))
+  .addOption(new Option('--modes <modes>', 'what clients ask for').choices(['strict', 'mixed']).default('strict'))
+  .option('--codec', 'send every message through the codec (default: the seed decides)')
+  .option('--no-codec', 'hand messages over as they are: faster')
+  .option('--history <file>', 'write one JSON line for each operation')
+  .option('--check-replay', 'run it twice and compare event by event')
+  .option('--trace', 'print each event as it happens')
+  .option('--json', 'print JSON for programs')
+  .addHelpText(
+    'after',
+    `
+Faults: ${allFaultNames.join(' ')}
+
+Checked after every run: no acknowledged write is lost, nothing comes back that was replaced, no value was never written or stands beside its
+own successor, strict reads are fresh, dots are unique, replicas and their trees agree, and everything works again.
+
+Examples:
+  $ ringmesh sim --peers 20 --seed 7 --ops 20000 --history out.jsonl
+  $ ringmesh sim --seeds 1..50 --modes mixed
+  $ ringmesh sim --seed 42 --faults kill,split,clock --trace
+
+Exit codes:
+  0  every check holds
+  1  a check failed: the replay command is printed
+  2  wrong flag or value`,
+  )
+  .action((options: SimCommandOptions) => (options.seeds === undefined ? runOne(options) : runMany(options, options.seeds)));
+
+function seedRange(text: string): readonly [number, number] {
+  const [, first, last] = /^(\d{1,9})\.\.(\d{1,9})$/.exec(text) ?? [];
+  if (first === undefined || Number(first) > Number(last)) throw new InvalidArgumentError('Expected two seeds such as 1..50.');
+  return [Number(first), Number(last)];
+}
+
+function faults(text: string): NonNullable<SimulationOptions['faults']> {
+  if (text === 'none' || text === 'default' || text === 'all') return text;
+  const names = list(text);
+  const unknown = names.find((name) => !(allFaultNames as readonly string[]).includes(name));
+  if (unknown !== undefined || names.length === 0) throw new InvalidArgumentError(`Expected none, default, all, or some of: ${allFaultNames.join(', ')}.`);
+  return names as FaultName[];
+}
+
+function simulationOf({ seed, peers, ops, clients, faults: chosen, modes, codec }: SimCommandOptions): SimulationOptions {
+  return { seed, peers, ops, clients, faults: chosen, modes, ...(codec === undefined ? {} : { codec }) };
+}
+
+async function runOne(options: SimCommandOptions): Promise<void> {
+  const simulation = simulationOf(options);
+  const trace = (atMs: number, line: string): void => print(`${atMs.toFixed(3).padStart(12)}  ${line}`);
+  const began = performance.now();
+  const result = runSimulation(options.trace === true ? { ...simulation, trace } : simulation);
+  const tookMs = performance.now() - began;
+  const replayed = options.checkReplay === true ? replaysExactly(simulation) : undefined;
+  if (options.history !== undefined) await writeHistory(options.history, result);
+  if (options.json === true) {
+    const { summary, violations, eventHash, command } = result;
+    printJson({ summary, violations, eventHash, command, tookMs, ...(replayed === undefined ? {} : { replayed }) });
+  } else print(report(result, tookMs, replayed, options.history));
+  if (result.violations.length > 0 || replayed === false) process.exitCode = exitCodes.failed;
+}
+
+async function writeHistory(file: string, result: SimulationResult): Promise<void> {
+  const stream = createWriteStream(file);
+  const failed = once(stream, 'error').then(([error]: unknown[]) => {
+    throw new CliError('HISTORY_FAILED', `the history cannot be written: ${(error as Error).message}`, exitCodes.failed);
+  });
+  stream.end(historyText(result.history));
+  await Promise.race([once(stream, 'close'), failed]);
+}
+
+const countsText = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ') || 'none';
+
+function report({ summary, violations, eventHash, command }: SimulationResult, tookMs: number, replayed: boolean | undefined, history: string | undefined): string {
+  const { n, r, w } = summary.quorum;
+  const megabytes = (summary.messageBytes / 1e6).toFixed(1);
+  const rows: [string, string][] = [
+    ['mesh', `${countText(summary.peers, 'peer')}, n=${n} r=${r} w=${w}, seed ${summary.seed}`],
+    ['time', `${durationText(summary.virtualMs)} of virtual time in ${durationText(tookMs)}, ${Math.round(summary.events / (tookMs / 1000)).toLocaleString('en')} events a second`],
+    ['operations', countsText(summary.operations)],
+    ['messages', `${summary.messages.toLocaleString('en')}${summary.codec ? `, ${megabytes} MB` : ''}`],
+    ['faults', countsText(summary.bites)],
+    ['peers did', countsText(summary.peerEvents)],
+    ['events', `${summary.events.toLocaleString('en')}, hash ${eventHash}`],
+    ...(replayed === undefined ? [] : [['replay', replayed ? 'the second run was the same, event by event' : 'THE SECOND RUN WAS ANOTHER ONE'] as [string, string]]),
+    ...(history === undefined ? [] : [['history', history] as [string, string]]),
+    ['verdict', violations.length === 0 ? 'every check holds' : `${countText(violations.length, 'violation')}`],
+  ];
+  const shown = violations.slice(0, violationsShown).map(({ check, key, message }) => `  ${check}${key === '' ? '' : ` of ${key}`}: ${message}`);
+  const more = violations.length > violationsShown ? [`  and ${violations.length - violationsShown} more`] : [];
+  const replay = violations.length === 0 ? [] : [...shown, ...more, `replay: ${command} --trace`];
+  return [facts(rows), ...replay].join('\n');
+}
+
+function runMany(options: SimCommandOptions, [first, last]: readonly [number, number]): void {
+  const results: SimulationResult[] = [];
+  for (let seed = first; seed <= last; seed++) {
+    results.push(runSimulation(simulationOf({ ...options, seed })));
+    if (process.stderr.isTTY) process.stderr.write(`\r${seed - first + 1} of ${last - first + 1} seeds`);
+  }
+  if (process.stderr.isTTY) process.stderr.write('\n');
+  const failed = results.filter((result) => result.violations.length > 0);
+  if (failed.length > 0) process.exitCode = exitCodes.failed;
+  if (options.json === true) {
+    return printJson(results.map(({ summary, violations, eventHash, command }) => ({ summary, violations, eventHash, command })));
+  }
+  const rows = results.map(({ summary, violations, eventHash }) => [
+    String(summary.seed),
+    violations.length === 0 ? 'ok' : countText(violations.length, 'violation'),
+    summary.events.toLocaleString('en'),
+    eventHash.slice(0, 8),
+    countsText(summary.bites),
+  ]);
+  print(table(['SEED', 'VERDICT', 'EVENTS', 'HASH', 'FAULTS THAT STRUCK'], rows));
+  for (const { summary, violations, command } of failed) {
+    note(`seed ${summary.seed}: ${violations[0]?.check}: ${violations[0]?.message}\n  replay: ${command} --trace`);
+  }
+  print(`${countText(results.length, 'seed')}, ${failed.length} failed`);
+}
