@@ -142,8 +142,9 @@ export class Mesh implements MeshPeer {
     const { membership, calls } = this.#runtime.peer;
     const others = [...membership.table.all()].filter((member) => member.signed.record.peer !== membership.self);
     if (others.length === 0) return !this.#options.hasBootstrap;
-    const waited = (member: Member): boolean => stateOf(member) === 'alive' && !calls.linked(member.signed.record.peer);
-    return !others.some(waited);
+    // A peer without addresses, such as a tab, cannot be dialled: there may never be a link to it.
+    const awaited = ({ signed: { record } }: Member): boolean => record.addresses.length > 0 && !calls.linked(record.peer);
+    return !others.some((member) => stateOf(member) === 'alive' && awaited(member));
   }
 
   ready(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {

@@ -5,7 +5,7 @@
 import type { GetCommand } from '../core/get-run.ts';
 import type { PutCommand, WriteMode } from '../core/messages.ts';
 import { dotText } from '../core/ids.ts';
-import { type RecordSet, liveSiblings } from '../core/record.ts';
+import type { RecordSet } from '../core/record.ts';
 import type { Reply } from '../core/coordinator.ts';
 import type { SeededRandom } from '../core/random.ts';
 import { textToBytes } from '../core/bytes.ts';
@@ -14,6 +14,7 @@ import type { VersionVector } from '../core/versions.ts';
 import { between, happens, pick } from './chance.ts';
 import type { Cluster } from './cluster.ts';
 import { type OpenOperation, openOperation } from './history.ts';
+import type { SimPeer } from './sim-peer.ts';
 import { valueBytes, valueIdOf } from './values.ts';
 
 /** Refused before anything changed. */
@@ -140,22 +141,31 @@ export class Client {
   /** Mostly the same peer; another one when that is down. A peer that stands still is not known to do so. */
   #choosePeer(): number | undefined {
     const { cluster, random } = this.#options;
-    const up = cluster.peers.filter((peer) => peer.up && (peer.paused || peer.serving)).map((peer) => peer.index);
+    const isUp = (peer: SimPeer): boolean => peer.up && (peer.paused || peer.serving);
+    if (isUp(cluster.peer(this.#home)) && !happens(random, 0.2)) return this.#home;
+    const up = cluster.peers.filter(isUp);
     if (up.length === 0) return undefined;
-    if (!up.includes(this.#home) || happens(random, 0.2)) this.#home = pick(random, up);
+    this.#home = pick(random, up).index;
     return this.#home;
   }
 }
 
 /** The ids in a record: of the values to be returned, and of all versions. */
 export function readRecord(record: RecordSet): { returned: string[]; ids: string[]; dots: Record<string, string>; damaged: boolean } {
-  const ids = record.siblings.map((version) => valueIdOf(version.value.bytes));
-  const live = liveSiblings(record);
+  const ids: string[] = [];
+  const returned: string[] = [];
   const dots: Record<string, string> = {};
-  const returned = live.map((version) => {
-    const id = valueIdOf(version.value.bytes) ?? '';
-    dots[id] = dotText(version.dot);
-    return id;
-  });
-  return { returned, ids: ids.filter((id) => id !== undefined), dots, damaged: ids.includes(undefined) };
+  let damaged = false;
+  for (const { dot, value } of record.siblings) {
+    const id = valueIdOf(value.bytes);
+    if (id === undefined) {
+      damaged = true;
+      continue;
+    }
+    ids.push(id);
+    if (value.tombstone) continue;
+    returned.push(id);
+    dots[id] = dotText(dot);
+  }
+  return { returned, ids, dots, damaged };
 }

@@ -19,6 +19,8 @@ export function valueIdOf(bytes: Uint8Array): string | undefined {
   const end = bytes.indexOf(10);
   if (end < 0) return undefined;
   const [id = '', length = ''] = String.fromCharCode(...bytes.subarray(0, end)).split(' ');
-  const filler = bytes.subarray(end + 1);
-  return filler.length === Number(length) && filler.every((byte) => byte === fillerOf(id)) ? id : undefined;
+  if (bytes.length - end - 1 !== Number(length)) return undefined;
+  const filler = fillerOf(id);
+  for (let i = end + 1; i < bytes.length; i++) if (bytes[i] !== filler) return undefined;
+  return id;
 }

@@ -33,7 +33,7 @@ async function freePort(): Promise<number> {
 async function startDemo(port: number): Promise<Running> {
   const demo = start(['demo', '--peers', `${peerCount}`, '--port', `${port}`, '--data', join(folder.path, 'data')]);
   void demo.finished.then((finished) => finished.code !== 0 && finished.signal === null && console.error(finished.stderr));
-  await until('the screen is there', () => demo.output().includes('Ctrl-C stops all peers.'), 60_000);
+  await until('the screen is there', () => demo.output().includes('Ctrl-C stops all peers.'), 90_000);
   return demo;
 }
 
@@ -51,7 +51,7 @@ async function childrenOf(demo: Running): Promise<number[]> {
   return stdout.trim().split(/\s+/).map(Number);
 }
 
-describe('the demo', { timeout: 120_000 }, () => {
+describe('the demo', { timeout: 240_000 }, () => {
   it('shows one screen whose lines work, restarts a peer that dies, keeps the data', async () => {
     const port = await freePort();
     const first = `http://127.0.0.1:${port}`;

@@ -17,7 +17,7 @@ beforeAll(async () => {
   folder = await temporaryFolder();
   await writeFiles(folder.path, { 'config.yaml': 'buckets: {latest: {resolver: lww}, careful: {n: 3, r: 3, w: 3, mode: strict}}' });
   peers = await startMesh(folder.path, 3, ['--config', join(folder.path, 'config.yaml')]);
-}, 120_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(peers.map((one) => one.kill()));
@@ -218,7 +218,7 @@ describe('what a gateway tells', () => {
   });
 });
 
-describe('the command line', () => {
+describe('the command line', { timeout: 90_000 }, () => {
   const cli = (args: readonly string[], stdin?: string | Uint8Array): Promise<Finished> =>
     run([...args, '--gateway', url(1)], stdin === undefined ? {} : { stdin });
 

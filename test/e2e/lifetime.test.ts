@@ -28,7 +28,7 @@ const listen = (port = 0): Promise<Server> =>
   });
 const portOf = (server: Server): number => (server.address() as { port: number }).port;
 
-describe('wrong flags and places', () => {
+describe('wrong flags and places', { timeout: 60_000 }, () => {
   it.each([
     [['serve', '--prot', '1'], 2, "unknown option '--prot' (Did you mean --port?)"],
     [['serve', '--port', '70000'], 2, "option '--port <port>' argument '70000' is invalid. Expected a whole number from 0 to 65535."],
@@ -97,7 +97,7 @@ describe('wrong flags and places', () => {
   });
 });
 
-describe('the life of a peer', () => {
+describe('the life of a peer', { timeout: 60_000 }, () => {
   it('alone it is healthy and ready, and its configuration may come from the environment', async () => {
     const one = await peer();
     expect((await http(one.url, 'GET', '/healthz')).status).toBe(200);

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await makeInput(join(folder.path, 'input'));
   input = await readFolder(join(folder.path, 'input'));
   peers = await startMesh(folder.path, 5);
-}, 120_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(peers.map((one) => one.kill()));
@@ -48,7 +48,7 @@ async function readAllThrough(url: string): Promise<string[]> {
 }
 
 describe('a real folder in a mesh of five processes', () => {
-  it('[QR2] [QR5] an import goes on to its end when a peer is killed under it', { timeout: 120_000 }, async () => {
+  it('[QR2] [QR5] an import goes on to its end when a peer is killed under it', { timeout: 240_000 }, async () => {
     expect(input.size).toBeGreaterThan(200);
     const victim = peer(3);
     const importing = start([
@@ -71,7 +71,7 @@ describe('a real folder in a mesh of five processes', () => {
     expect(JSON.parse(stdout)).toMatchObject({ files: input.size, failed: [] });
   });
 
-  it('[QR6] every file comes back byte for byte through another gateway with r = 2', { timeout: 60_000 }, async () => {
+  it('[QR6] every file comes back byte for byte through another gateway with r = 2', { timeout: 120_000 }, async () => {
     expect(await readAllThrough(peer(5).url)).toEqual([]);
     expect(await keysAt(peer(4).url)).toEqual([...input.keys()].toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
   });
@@ -84,7 +84,7 @@ describe('a real folder in a mesh of five processes', () => {
     expect(await type('made-up/plain-1023.bin')).toBe('application/octet-stream');
   });
 
-  it('[MB2] [VR4] the killed peer comes back as itself, and all is there', { timeout: 120_000 }, async () => {
+  it('[MB2] [VR4] the killed peer comes back as itself, and all is there', { timeout: 240_000 }, async () => {
     const killed = peer(3);
     await until('the others see it dead', async () => (await stateOf(killed, peer(1))) === 'dead');
     peers[2] = await startPeer({ ...killed.options, bootstrap: peer(2).addresses.slice(0, 1) });
@@ -93,7 +93,7 @@ describe('a real folder in a mesh of five processes', () => {
     expect(await readAllThrough(peer(3).url)).toEqual([]);
   });
 
-  it('[ST2] the whole mesh stops in order, starts again, and has everything', { timeout: 180_000 }, async () => {
+  it('[ST2] the whole mesh stops in order, starts again, and has everything', { timeout: 240_000 }, async () => {
     const ends = await Promise.all(peers.map((one) => one.stop()));
     expect(ends.map((end) => end.code)).toEqual([0, 0, 0, 0, 0]);
     const ids = peers.map((one) => one.id);
@@ -102,7 +102,7 @@ describe('a real folder in a mesh of five processes', () => {
     expect(await readAllThrough(peer(4).url)).toEqual([]);
   });
 
-  it('a second import replaces instead of leaving conflicts, and an export writes the same folder', { timeout: 120_000 }, async () => {
+  it('a second import replaces instead of leaving conflicts, and an export writes the same folder', { timeout: 240_000 }, async () => {
     const again = await run(['import', join(folder.path, 'input'), '--bucket', bucket, '--gateway', peer(2).url, '--json']);
     expect(JSON.parse(again.stdout)).toMatchObject({ files: input.size, replaced: input.size, failed: [] });
     const copy = join(folder.path, 'copy');

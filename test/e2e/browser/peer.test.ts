@@ -18,6 +18,7 @@ type Tab = JSHandle<MeshPeer>;
 const cluster = 'browser-test';
 /** Tests run on machines that do much else at the same time. */
 const patienceMs = 90_000;
+const withinMs = 60_000;
 let browser: Browser;
 let host: PageHost;
 let profile: BrowserContext;
@@ -36,7 +37,7 @@ beforeAll(async () => {
   const one = await server('one', []);
   peers = [one, ...(await Promise.all(['two', 'three'].map((name) => server(name, one.status().addresses))))];
   bootstrap = peers.flatMap((peer) => peer.status().addresses).filter((address) => address.includes('/ws'));
-  await Promise.all(peers.map((peer) => peer.ready()));
+  await Promise.all(peers.map((peer) => peer.ready({ timeoutMs: 60_000 })));
   [browser, host] = await started;
 }, browserTimeoutMs);
 
@@ -82,11 +83,15 @@ async function textsAt(peer: MeshPeer, key: string): Promise<string[]> {
 /** Waits until the tab and all Node.js peers have one ring with the tab in it. */
 const joined = async (tab: Tab): Promise<string> => {
   const id = await tab.evaluate((peer) => peer.id);
-  return until('the tab and the others have one ring', async () => {
-    const digest = await tab.evaluate((peer) => peer.status().ringDigest);
-    const agree = peers.every((peer) => peer.status().ringDigest === digest && peer.members().some((member) => member.peer === id));
-    return agree && id;
-  });
+  return until(
+    'the tab and the others have one ring',
+    async () => {
+      const digest = await tab.evaluate((peer) => peer.status().ringDigest);
+      const agree = peers.every((peer) => peer.status().ringDigest === digest && peer.members().some((member) => member.peer === id));
+      return agree && id;
+    },
+    withinMs,
+  );
 };
 
 /** A key with the peer among its primaries. */
@@ -105,7 +110,7 @@ const stateOf = (id: string): string | undefined =>
 describe('a tab as a peer', { timeout: patienceMs }, () => {
   it('[RG1] [RG4] joins over WebSocket, and sees the ring that the others see', async () => {
     const tab = await openPeer(await openPage());
-    await tab.evaluate((peer) => peer.ready());
+    await tab.evaluate((peer) => peer.ready({ timeoutMs: 60_000 }));
     const id = await joined(tab);
     const views = await tab.evaluate((peer) => peer.members());
     expect(views).toHaveLength(4);
@@ -141,7 +146,7 @@ describe('a tab as a peer', { timeout: patienceMs }, () => {
 
   it('[RG4] with weight 0 it holds nothing, and reads and writes all the same', async () => {
     const tab = await openPeer(await openPage(), { weight: 0, memory: true });
-    await tab.evaluate((peer) => peer.ready());
+    await tab.evaluate((peer) => peer.ready({ timeoutMs: 60_000 }));
     expect((await tab.evaluate((peer) => peer.ring())).members).toHaveLength(first().ring().members.length);
     expect(await put(tab, 'without weight', 'still written')).toMatchObject({ outcome: 'ok' });
     expect(await textsAt(first(), 'without weight')).toEqual(['still written']);
@@ -156,14 +161,14 @@ describe('a tab as a peer', { timeout: patienceMs }, () => {
     await put(tab, key, 'before the reload');
     const { actor } = await tab.evaluate((peer) => peer.status());
     await page.reload();
-    await until('the others know that it paused', () => stateOf(id) === 'dead');
+    await until('the others know that it paused', () => stateOf(id) === 'dead', withinMs);
     tab = await openPeer(page);
     expect(await tab.evaluate((peer) => peer.id)).toBe(id);
     expect(await tab.evaluate((peer) => peer.status().actor)).toBe(actor);
     const own = await tab.evaluate((peer, name) => peer.bucket('notes').local(name), key);
     expect(own?.siblings).toHaveLength(1);
-    await tab.evaluate((peer) => peer.ready());
-    await until('the others see it alive', () => stateOf(id) === 'alive');
+    await tab.evaluate((peer) => peer.ready({ timeoutMs: 60_000 }));
+    await until('the others see it alive', () => stateOf(id) === 'alive', withinMs);
     expect(await texts(tab, key)).toEqual(['before the reload']);
     expect(await put(tab, 'after', 'the reload')).toMatchObject({ outcome: 'ok' });
   });
@@ -202,7 +207,7 @@ describe('a browser profile', { timeout: patienceMs }, () => {
     const page = await openPage();
     expect(await failureOf(page, { cluster, bootstrap })).toMatch(/^STORAGE_FAILED: this page has no IndexedDB .* memory: true/);
     const tab = await openPeer(page, { memory: true });
-    await tab.evaluate((peer) => peer.ready());
+    await tab.evaluate((peer) => peer.ready({ timeoutMs: 60_000 }));
     expect(await tab.evaluate((peer) => peer.status().storage.durable)).toBe(false);
     expect(await put(tab, 'ephemeral', 'all the same')).toMatchObject({ outcome: 'ok' });
   });

@@ -52,7 +52,7 @@ async function viewOf(
 }
 
 /** Waits until all are ready, in touch with each other, and have one ring. */
-export async function awaitAgreement(peers: readonly PeerProcess[], withinMs = 30_000): Promise<void> {
+export async function awaitAgreement(peers: readonly PeerProcess[], withinMs = 90_000): Promise<void> {
   await until(
     `${peers.length} peers agree on one ring`,
     async () => {

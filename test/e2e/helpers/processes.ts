@@ -73,7 +73,7 @@ export const run = (args: readonly string[], options?: RunOptions): Promise<Fini
 export async function until<T>(
   what: string,
   condition: () => T | undefined | false | Promise<T | undefined | false>,
-  withinMs = 20_000,
+  withinMs = 40_000,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   let lastError: unknown;
