@@ -52,6 +52,8 @@ export class FaultDriver {
   readonly #names: readonly FaultName[];
   readonly #random: SeededRandom;
   readonly #snapshots = new Map<number, StorageSnapshot>();
+  /** The one peer whose disk forgets in this run: two that forget together can take acknowledged writes with them, and no store can help that. */
+  readonly #forgetful: number;
   #stopped = false;
   #splits = 0;
 
@@ -59,6 +61,7 @@ export class FaultDriver {
     this.#cluster = cluster;
     this.#names = names;
     this.#random = cluster.world.stream('faults');
+    this.#forgetful = this.#random.below(cluster.peers.length);
   }
 
   /** Gossip promises nothing, not even while the mesh comes together. */
@@ -264,8 +267,8 @@ export class FaultDriver {
   /** A peer comes back with an empty disk, or with what its disk held some time ago. */
   #forget(name: 'wipe' | 'rollback'): boolean {
     const random = this.#random;
-    const peer = this.#anyPeer((candidate) => candidate.up);
-    if (peer === undefined) return false;
+    const peer = this.#cluster.peer(this.#forgetful);
+    if (!peer.up) return false;
     const snapshot = this.#snapshots.get(peer.index);
     if (name === 'rollback' && snapshot === undefined) {
       this.#snapshots.set(peer.index, peer.storage.snapshot());

@@ -66,7 +66,7 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const codec = happens(random, 0.4);
   const earlyReads = happens(random, 0.5) ? 0.5 : 0;
   const latencyMs = pick(random, latencies);
-  const quorum = drawQuorum(random.below(10), Math.min(3, peers));
+  const quorum = drawQuorum(modes === 'mixed' ? random.below(10) : majority, Math.min(3, peers));
   const drawn = drawFaults(random, options.faults === 'all' ? allFaultNames : defaultFaultNames);
   const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
   const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec, latencyMs }, storage: { earlyReads } });
@@ -109,12 +109,14 @@ const defaultFaultNames = allFaultNames.filter((name) => !diskFaultNames.some((d
 
 const late = (message: string): Violation => ({ check: 'liveness', key: '', message });
 
+const majority = -1;
+
 /** Mostly majorities; sometimes the other ways in which reads and writes overlap. */
 function drawQuorum(choice: number, n: number): Quorum {
-  const majority = Math.floor(n / 2) + 1;
+  const most = Math.floor(n / 2) + 1;
   if (choice === 0) return { n, r: 1, w: n, mode: 'strict' };
   if (choice === 1) return { n, r: n, w: 1, mode: 'strict' };
-  return { n, r: majority, w: majority, mode: 'strict' };
+  return { n, r: most, w: most, mode: 'strict' };
 }
 
 function count(counts: Map<string, number>, event: CoreEvent): void {
