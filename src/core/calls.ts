@@ -35,6 +35,7 @@ export class Calls {
   readonly #pending = new Map<number, Pending>();
   /** By peer, in the order of asking: the first entry is the oldest. */
   readonly #pendingOf = new Map<PeerId, Set<number>>();
+  readonly #heardAt = new Map<PeerId, number>();
   readonly #roundTrips = new Map<PeerId, { mean: number; deviation: number }>();
   #nextId = 1;
 
@@ -101,6 +102,16 @@ export class Calls {
     // Put answers wait for other replicas and say nothing about this link.
     if (answer.type !== 'putDone') this.#measure(from, now.mono - pending.startedAt);
     this.#finish(now, id, answer);
+  }
+
+  /** Something has come from this peer. */
+  heard(now: Instant, peer: PeerId): void {
+    this.#heardAt.set(peer, now.mono);
+  }
+
+  /** When something last came from this peer, in monotonic milliseconds. */
+  heardAt(peer: PeerId): number {
+    return this.#heardAt.get(peer) ?? -Infinity;
   }
 
   up(peer: PeerId): void {

@@ -5,7 +5,7 @@
 export const limits = {
   bucketMaxBytes: 64,
   keyMaxBytes: 1024,
-  valueMaxBytes: 1024 * 1024,
+  valueMaxBytes: 4 * 1024 * 1024,
   contentTypeMaxBytes: 256,
   /** One message between peers; a record of many large siblings is the largest of them. */
   frameMaxBytes: 32 * 1024 * 1024,

@@ -179,6 +179,7 @@ export class Peer {
 
   receive(now: Instant, from: PeerId, message: Message): void {
     if (!this.#started) return;
+    this.calls.heard(now, from);
     if (message.kind === 'answer') this.calls.answered(now, from, message.id, message.body);
     else if (message.kind === 'notice') this.membership.noticed(now, from, message.body);
     else {

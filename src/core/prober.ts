@@ -2,7 +2,9 @@
  * Failure detection: SWIM (Das, Gupta, Motivala, 2002). Each interval one member is probed, directly, then through others; one that answers neither way is
  * suspected, and declared dead when it has not refuted the suspicion in time.
  *
- * A peer whose own timers stalled (a paused process, a throttled tab) accuses no one for that time: it was itself that was absent (MB3).
+ * A peer that is not well itself should not accuse others. One whose timers stalled (a paused process, a throttled tab) accuses no one for that time:
+ * it was itself that was absent (MB3). One whose timers run late or whose probes fail waits longer (local health, as in "Lifeguard", Dadgar et al.,
+ * 2018); and whoever has been heard from since the probe began is alive, however late its answer.
  */
 
 import type { Calls } from './calls.ts';
@@ -23,6 +25,8 @@ export interface ProbeTimes {
 export const defaultProbeTimes: ProbeTimes = { probeIntervalMs: 700, probeTimeoutMs: 400, suspicionMs: 2000 };
 
 const helpers = 3;
+/** How many times longer a peer that is not well waits at most. */
+const patienceMax = 4;
 const linksGraceMs = 3000;
 
 export class Prober {
@@ -37,6 +41,8 @@ export class Prober {
   #round: PeerId[] = [];
   /** Probes that began before this instant accuse nobody. */
   #trustFrom = 0;
+  /** How much longer than usual to wait: 1 when well, rises with late timers and failed probes, falls with answered ones. */
+  #patience = 1;
 
   constructor(options: {
     self: PeerId;
@@ -67,7 +73,9 @@ export class Prober {
   #tick(now: Instant, due: number): void {
     const { probeIntervalMs } = this.#times;
     // Links that broke meanwhile are made again first, as at the start.
-    if (now.mono - due > probeIntervalMs) this.#trustFrom = now.mono + linksGraceMs;
+    const lateBy = now.mono - due;
+    if (lateBy > probeIntervalMs) this.#trustFrom = now.mono + linksGraceMs;
+    if (lateBy > this.#times.probeTimeoutMs / 4) this.#feel(1);
     const target = this.#nextTarget();
     if (target !== undefined) this.probe(now, target);
     const next = now.mono + probeIntervalMs;
@@ -95,17 +103,22 @@ export class Prober {
   /** Asks the target, then others to ask it; accuses it when neither brings an answer. */
   probe(now: Instant, target: PeerId): void {
     const began = now.mono;
-    const options = { timeoutMs: this.#times.probeTimeoutMs, ring: '' };
+    const options = { timeoutMs: this.#times.probeTimeoutMs * this.#patience, ring: '' };
     this.#calls.ask(now, target, { type: 'probe' }, options, (then, result) => {
+      this.#feel(result === 'timeout' ? 1 : -1);
       if (typeof result === 'string') this.#probeThroughOthers(then, target, began);
     });
+  }
+
+  #feel(worse: number): void {
+    this.#patience = Math.min(patienceMax, Math.max(1, this.#patience + worse));
   }
 
   #probeThroughOthers(now: Instant, target: PeerId, began: number): void {
     const others = this.#shuffled([...this.#calls.links()].filter((peer) => peer !== target)).slice(0, helpers);
     let silent = others.length;
     if (silent === 0) return this.#suspect(now, target, began);
-    const options = { timeoutMs: 2 * this.#times.probeTimeoutMs, ring: '' };
+    const options = { timeoutMs: 2 * this.#times.probeTimeoutMs * this.#patience, ring: '' };
     for (const other of others) {
       this.#calls.ask(now, other, { type: 'probeFor', target }, options, (then, result) => {
         const alive = typeof result === 'object' && result.type === 'probed' && result.alive;
@@ -118,19 +131,20 @@ export class Prober {
     const lateBy = now.mono - began - 3 * this.#times.probeTimeoutMs;
     if (lateBy > this.#times.probeIntervalMs) this.#trustFrom = Math.max(this.#trustFrom, now.mono);
     const member = this.#table.get(target);
-    if (began < this.#trustFrom || member === undefined || stateOf(member) !== 'alive') return;
+    if (began < this.#trustFrom || this.#calls.heardAt(target) > began || member === undefined || stateOf(member) !== 'alive') return;
     this.#accuse(now, { peer: target, incarnation: member.signed.record.incarnation, dead: false });
   }
 
   /** Someone suspects a peer: unless it refutes in time, it is dead. */
   countDown(now: Instant, suspicion: Suspicion): void {
     // Larger clusters need more rounds until the suspect hears of it (Lifeguard, section 4).
-    const patience = this.#times.suspicionMs * Math.max(1, Math.log10(this.#table.size));
-    const due = now.mono + patience;
+    const rounds = Math.max(1, Math.log10(this.#table.size));
+    const due = now.mono + this.#times.suspicionMs * rounds * this.#patience;
     this.#timers.at(due, (then) => {
       if (then.mono - due > this.#times.probeIntervalMs) return this.countDown(then, suspicion);
       const member = this.#table.get(suspicion.peer);
       const still = member?.health === 'suspect' && member.signed.record.incarnation <= suspicion.incarnation;
+      if (still && this.#calls.heardAt(suspicion.peer) > now.mono) return this.countDown(then, suspicion);
       if (still) this.#accuse(then, { ...suspicion, dead: true });
     });
   }

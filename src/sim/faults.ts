@@ -51,6 +51,8 @@ export class FaultDriver {
   readonly #cluster: Cluster;
   readonly #names: readonly FaultName[];
   readonly #random: SeededRandom;
+  /** Who has said goodbye at some time: it must not be left in that state. */
+  readonly #leaving = new Set<SimPeer>();
   readonly #snapshots = new Map<number, StorageSnapshot>();
   /** The one peer whose disk forgets in this run: two that forget together can take acknowledged writes with them, and no store can help that. */
   readonly #forgetful: number;
@@ -104,6 +106,7 @@ export class FaultDriver {
     Object.assign(network.faults, { loss: 0, delay: 0, duplicate: 0, reorder: 0, replay: 0, gossipLoss: 0, gossipDuplicate: 0 });
     network.mendAll();
     for (const peer of peers) {
+      if (this.#leaving.has(peer)) peer.kill();
       peer.storage.mend();
       peer.setClock();
       peer.resume();
@@ -220,9 +223,11 @@ export class FaultDriver {
     const peer = down >= (this.#cluster.peers.length - 1) / 2 ? undefined : this.#anyPeer((candidate) => candidate.up);
     if (peer === undefined) return false;
     const silent = happens(random, 0.3);
-    const goodbye = happens(random, 0.2);
-    if (goodbye) peer.announcePause();
-    this.#later(goodbye ? 100 : 0, () => peer.kill({ silent }));
+    if (happens(random, 0.2)) {
+      peer.announcePause();
+      this.#leaving.add(peer);
+      this.#later(100, () => peer.kill());
+    } else peer.kill({ silent });
     this.#later(between(random, 200, 15_000), () => peer.start());
     return true;
   }

@@ -64,12 +64,11 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const random = world.stream('options');
   const { peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, modes = 'strict' } = options;
   const codec = happens(random, 0.4);
-  const earlyReads = happens(random, 0.5) ? 0.5 : 0;
   const latencyMs = pick(random, latencies);
   const quorum = drawQuorum(modes === 'mixed' ? random.below(10) : majority, Math.min(3, peers));
   const drawn = drawFaults(random, options.faults === 'all' ? allFaultNames : defaultFaultNames);
   const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
-  const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec, latencyMs }, storage: { earlyReads } });
+  const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec, latencyMs } });
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));
   const weakClients = modes === 'mixed' ? Math.ceil(clients / 3) : 0;

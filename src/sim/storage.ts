@@ -1,9 +1,8 @@
 /**
  * The disk of one simulated peer: it keeps the contract of `Storage` in ports.ts to the letter, and no more.
  *
- * Commits take effect in order, each as a whole. Until one is acknowledged it may already be seen by reads, or not; a crash keeps it or loses it together with
- * all after it; what was acknowledged stays. Bytes are copied on the way in and out. Errors, slowness, loss of the whole store and its return to an
- * earlier state are made to order.
+ * Commits take effect in order, each as a whole. A crash keeps one that was not acknowledged or loses it together with all after it; what was acknowledged
+ * stays. Bytes are copied on the way in and out. Errors, slowness, loss of the whole store and its return to an earlier state are made to order.
  */
 
 import type { DiskAnswer, DiskRequest, StorageChange } from '../core/disk.ts';
@@ -18,7 +17,10 @@ export interface StorageOptions {
   /** Least and most milliseconds of a read. */
   readonly readMs: readonly [number, number];
   readonly commitMs: readonly [number, number];
-  /** How probably a commit is seen by reads before it is acknowledged. */
+  /**
+   * How probably reads see a commit before it is acknowledged. Peers need this to be 0: a replica that tells of a dot which a crash then takes back gives the
+   * dot to another value (VR3).
+   */
   readonly earlyReads: number;
 }
 

@@ -122,7 +122,7 @@ describe('bad input', () => {
     const answer = await http(url(1), 'PUT', path('large'), { body: Buffer.alloc(10 * 1024 * 1024) });
     expect([answer.status, errorCode(answer)]).toEqual([413, 'VALUE_TOO_LARGE']);
     expect((await http(url(1), 'GET', path('large'))).status).toBe(404);
-    const largest = madeUpBytes('largest', 1024 * 1024);
+    const largest = madeUpBytes('largest', 4 * 1024 * 1024);
     expect((await http(url(1), 'PUT', path('largest'), { body: largest })).status).toBe(200);
     expect((await http(url(3), 'GET', path('largest'))).body.equals(largest)).toBe(true);
   });
@@ -276,11 +276,11 @@ describe('the command line', { timeout: 90_000 }, () => {
   });
 
   it('an import lists files that are too large, an export refuses keys that leave the folder', async () => {
-    await writeFiles(join(folder.path, 'in'), { 'a.txt': 'a', 'deep/b.txt': 'b', 'large.bin': Buffer.alloc(1024 * 1024 + 1) });
+    await writeFiles(join(folder.path, 'in'), { 'a.txt': 'a', 'deep/b.txt': 'b', 'large.bin': Buffer.alloc(4 * 1024 * 1024 + 1) });
     const imported = await cli(['import', join(folder.path, 'in'), '--bucket', 'folder', '--prefix', 'p/']);
     expect(imported.code).toBe(1);
     expect(imported.stdout).toMatch(/^imported 2 files \(2 B\) into folder in .*, 0 retried, 1 failed\n$/);
-    expect(imported.stderr).toContain('large.bin: has 1048577 bytes; a value may have at most 1048576 (1 MiB) [VALUE_TOO_LARGE]');
+    expect(imported.stderr).toContain('large.bin: has 4194305 bytes; a value may have at most 4194304 (4 MiB) [VALUE_TOO_LARGE]');
     for (const key of ['p%2F..%2F..%2Fescaped', 'p%2F%2Fetc', 'p%2Fnul%00', 'p%2F%FF']) await put(1, key, 'x', undefined, 'folder');
     await put(1, 'p%2Ftwice', 'one', undefined, 'folder');
     await put(2, 'p%2Ftwice', 'two', undefined, 'folder');

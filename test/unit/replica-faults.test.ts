@@ -199,7 +199,7 @@ describe('the clock of a restarted replica', () => {
     const one = new OneReplica('s');
     one.put(command('k', 'first', { resolver: 'lww' }));
     const restarted = one.restart();
-    restarted.disk.now = { mono: 0, wall: one.disk.now.wall - 3_600_000 };
+    restarted.disk.now = { mono: 0, wall: one.disk.now.wall - 30_000 };
     expect(valuesOf(restarted.put(command('k', 'second', { resolver: 'lww' })).record)).toEqual(['second']);
   });
 });

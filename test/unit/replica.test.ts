@@ -17,6 +17,7 @@ import { addressOfKey, command, dotsOf, OneReplica, operation, outcome, valuesOf
 const dot = (actor: string, counter: number): Dot => ({ actor: actor as Actor, counter });
 const contextOf = (...dots: [string, number][]): VersionVector => dots.map(([actor, counter]) => dot(actor, counter));
 const manyActors = (count: number): VersionVector => Array.from({ length: count }, (_, index) => dot(`z${String(index).padStart(4, '0')}.0`, 1));
+const laterEpoch = /^s\.[1-9]\d*$/;
 const epochOf = (replica: OneReplica): string => String.fromCharCode(...(replica.disk.rows.get(metaKey('store')) ?? []));
 
 describe('minting', () => {
@@ -172,10 +173,8 @@ describe('taking in what others minted', () => {
     one.disk.runReads();
     const again = one.store('k', record);
     expect([first.ended, again.ended]).toEqual([0, 0]);
-    one.disk.step();
-    expect([first.ended, again.ended]).toEqual([1, 0]);
     one.disk.run();
-    expect([again.ended, again.error]).toEqual([1, undefined]);
+    expect([first.ended, again.ended, first.error, again.error]).toEqual([1, 1, undefined, undefined]);
   });
 
   it('[HH1] [HH2] a hint is written with its record and goes with its delivery, unless the record has changed', () => {
@@ -235,10 +234,11 @@ describe('forgetting', () => {
     const forgotten = one.put(command('k', 'v2'));
     old.store('k', forgotten.record);
     old.disk.run();
-    expect(old.events).toEqual([{ type: 'amnesia', actor: 's.1', reason: expect.any(String) as string }]);
-    expect(epochOf(old)).toBe('s.1');
-    expect(old.put(command('k', 'v3')).dot).toEqual(dot('s.1', 1));
-    expect(old.restart().put(command('other', 'v')).dot).toEqual(dot('s.1', 1));
+    const actor = epochOf(old);
+    expect(actor).toMatch(laterEpoch);
+    expect(old.events).toEqual([{ type: 'amnesia', actor, reason: expect.any(String) as string }]);
+    expect(old.put(command('k', 'v3')).dot).toEqual(dot(actor, 1));
+    expect(old.restart().put(command('other', 'v')).dot).toEqual(dot(actor, 1));
     expect(valuesOf(old.read('k'))).toEqual(['v1', 'v2', 'v3']);
   });
 
@@ -250,7 +250,8 @@ describe('forgetting', () => {
     old.disk.runReads();
     expect(old.disk.writes.map((write) => write.changes.map((change) => change.key[0]).sort().join(''))).toEqual(['kmrt']);
     old.disk.run();
-    expect(minted.value?.dot).toEqual(dot('s.1', 1));
+    expect(minted.value?.dot.actor).toMatch(laterEpoch);
+    expect([minted.value?.dot.actor, minted.value?.dot.counter]).toEqual([epochOf(old), 1]);
     expect(old.store('k', forgotten.record).error).toBeUndefined();
     old.disk.run();
     expect(valuesOf(old.read('k'))).toEqual(['v2']);
@@ -272,8 +273,10 @@ describe('forgetting', () => {
     const one = new OneReplica('s');
     one.put(command('k', 'v1'));
     const damaged = one.restart(true);
-    expect(damaged.put(command('k', 'v2')).dot).toEqual(dot('s.1', 1));
-    expect(damaged.restart().put(command('k', 'v3')).dot).toEqual(dot('s.1', 2));
+    const actor = epochOf(damaged);
+    expect(actor).toMatch(laterEpoch);
+    expect(damaged.put(command('k', 'v2')).dot).toEqual(dot(actor, 1));
+    expect(damaged.restart().put(command('k', 'v3')).dot).toEqual(dot(actor, 2));
   });
 
   it('[VR3] a store that knows its own counters begins no new epoch', () => {

@@ -1,0 +1,115 @@
+/**
+ * A replica under random schedules: puts, stores, hints and restarts with commits under way, reads that overtake writes, and a disk that fails now and then. What
+ * was acknowledged is there; a dot names one value; the trees fit the disk.
+ */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import type { PeerId } from '../../src/core/ids.ts';
+import { dotText } from '../../src/core/ids.ts';
+import type { Minted } from '../../src/core/replica.ts';
+import { command, OneReplica, type Outcome, valuesOf } from '../unit/support/one-replica.ts';
+import { holds } from './property.ts';
+
+const keys = ['a', 'b', 'c'];
+const aKey = fc.constantFrom(...keys);
+const someone = 'someone' as PeerId;
+
+type Step =
+  | { readonly type: 'mint'; readonly key: string; readonly again: boolean; readonly hinted: boolean }
+  | { readonly type: 'store'; readonly key: string; readonly hinted: boolean }
+  | { readonly type: 'reads' | 'answer' | 'restart' }
+  | { readonly type: 'fail'; readonly writes: number };
+
+const aStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ type: fc.constant('mint' as const), key: aKey, again: fc.boolean(), hinted: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('store' as const), key: aKey, hinted: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constantFrom('reads' as const, 'answer' as const) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('restart' as const) }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('fail' as const), writes: fc.integer({ min: 1, max: 3 }) }) },
+);
+
+class World {
+  readonly #minted: { readonly value: string; readonly outcome: Outcome<Minted> }[] = [];
+  readonly #stored: { readonly value: string; readonly outcome: Outcome<undefined> }[] = [];
+  readonly #puts = new Map<string, ReturnType<typeof command>>();
+  readonly #others = new OneReplica('other');
+  one = new OneReplica('s');
+
+  run(step: Step): void {
+    switch (step.type) {
+      case 'mint': {
+        const put = (step.again ? this.#puts.get(step.key) : undefined) ?? command(step.key, `mine ${this.#minted.length}`);
+        this.#puts.set(step.key, put);
+        const outcome = this.one.mint(put, step.hinted ? someone : undefined);
+        this.#minted.push({ value: new TextDecoder().decode(put.bytes), outcome });
+        return;
+      }
+      case 'store': {
+        // Another replica's record, with all that it has put so far.
+        const value = `theirs ${this.#stored.length}`;
+        const { record } = this.#others.put(command(step.key, value));
+        const outcome = this.one.store(step.key, record, step.hinted ? { owner: someone } : {});
+        this.#stored.push({ value, outcome });
+        if (this.#stored.length % 2 === 0) this.#stored.push({ value, outcome: this.one.store(step.key, record) });
+        return;
+      }
+      case 'reads':
+        return this.one.disk.runReads();
+      case 'answer':
+        return this.one.disk.step();
+      case 'restart':
+        this.one = this.one.restart();
+        return;
+      case 'fail':
+        return this.one.disk.failWrites(step.writes);
+    }
+  }
+
+  settle(): void {
+    this.one.disk.run();
+    this.one.disk.fails = () => false;
+  }
+
+  check(): void {
+    const restarted = this.one.restart();
+    const found = new Set(keys.flatMap((key) => valuesOf(restarted.read(key))));
+    const acknowledged = [...this.#minted, ...this.#stored].filter(({ outcome }) => outcome.ended > 0 && outcome.error === undefined);
+    expect(acknowledged.map(({ value }) => value).filter((value) => !found.has(value))).toEqual([]);
+    expect([...this.#minted, ...this.#stored].every(({ outcome }) => outcome.ended <= 1)).toBe(true);
+    const names = new Map<string, string>();
+    for (const { value, outcome } of this.#minted) {
+      if (outcome.value === undefined) continue;
+      const { dot, record } = outcome.value;
+      expect(names.get(`${dotText(dot)} of ${record.siblings.length}`) ?? value).toBe(value);
+      const name = `${value.split(' ')[0]} ${dotText(dot)}`;
+      names.set(name, value);
+    }
+    for (const replica of [this.one, restarted]) expect(replica.inconsistencies(keys)).toEqual([]);
+    expect(restarted.keys()).toEqual(keys.filter((key) => restarted.stored(key).context.length > 0));
+  }
+}
+
+function run(steps: readonly Step[]): void {
+  const world = new World();
+  for (const step of steps) world.run(step);
+  world.settle();
+  world.check();
+  // It goes on as if nothing had been.
+  for (const key of keys) world.run({ type: 'mint', key, again: false, hinted: false });
+  world.settle();
+  world.check();
+}
+
+const schedule = fc.array(aStep, { maxLength: 30, size: 'max' });
+
+describe('a replica under random schedules', () => {
+  it('[ST2] [AE1] keeps what it acknowledged, in any order of answers and with restarts', () => {
+    holds(150, fc.property(schedule, (steps) => run(steps.filter((step) => step.type !== 'fail'))));
+  });
+
+  it.fails('[ST2] [ST4] [AE1] keeps what it acknowledged, and trees and index that fit, when commits fail now and then', () => {
+    holds(150, fc.property(schedule, run));
+  });
+});
