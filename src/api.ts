@@ -170,7 +170,13 @@ export interface RingView {
   /** Equal on all peers that agree (hexadecimal). */
   readonly digest: string;
   readonly partitions: number;
-  readonly members: readonly { readonly peer: string; readonly host: string; readonly class: DurabilityClass; readonly weight: number; readonly share: number }[];
+  readonly members: readonly {
+    readonly peer: string;
+    readonly host: string;
+    readonly class: DurabilityClass;
+    readonly weight: number;
+    readonly share: number;
+  }[];
   /** All tokens clockwise: position (unsigned 32-bit) and index into `members`. */
   readonly tokens: readonly (readonly [position: number, member: number])[];
 }

@@ -133,7 +133,17 @@ export class BucketHandle implements Bucket {
     checkValue(bytes, contentType, priority);
     const context = decodeContext(address, options.context);
     const value = { tombstone: bytes === undefined, bytes: bytes ?? new Uint8Array(0), contentType, priority };
-    const command = { bucket: this.name, key: address.key, context, ...value, n, w, mode, resolver: this.#storedResolver, budgetMs: timeoutMs };
+    const command = {
+      bucket: this.name,
+      key: address.key,
+      context,
+      ...value,
+      n,
+      w,
+      mode,
+      resolver: this.#storedResolver,
+      budgetMs: timeoutMs,
+    };
     const reply = await this.#runtime.request({ type: 'put', command }, signal);
     if (reply.type !== 'put') throw unexpected(reply.type);
     const { outcome, receipts, dot, sloppy } = reply.outcome;

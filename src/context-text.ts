@@ -21,7 +21,8 @@ export function encodeContext(address: Address, context: VersionVector): string 
 /** Throws `CONTEXT_INVALID` for anything that `encodeContext` did not make for this key. */
 export function decodeContext(address: Address, text: string | undefined): VersionVector {
   if (text === undefined || text === '') return [];
-  const invalid = (reason: string): MeshError => new MeshError('CONTEXT_INVALID', `the context ${reason}: hand back the context of a get or put of this key, unchanged`);
+  const invalid = (reason: string): MeshError =>
+    new MeshError('CONTEXT_INVALID', `the context ${reason}: hand back the context of a get or put of this key, unchanged`);
   const bytes = text.length > limits.contextMaxBytes ? undefined : fromBase64Url(text);
   if (bytes === undefined) throw invalid('is not base64url, or too long');
   let vector: VersionVector;

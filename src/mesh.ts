@@ -1,6 +1,18 @@
 /** The public handle of a running peer: buckets for data, views for whoever wants to look at the mesh. */
 
-import type { Bucket, BucketOptions, KeyInput, MemberState, MemberView, MeshEvent, MeshPeer, PartitionView, PeerStatus, Placement, RingView } from './api.ts';
+import type {
+  Bucket,
+  BucketOptions,
+  KeyInput,
+  MemberState,
+  MemberView,
+  MeshEvent,
+  MeshPeer,
+  PartitionView,
+  PeerStatus,
+  Placement,
+  RingView,
+} from './api.ts';
 import { BucketHandle, toKey } from './bucket.ts';
 import { hex, fromByteString } from './core/bytes.ts';
 import { MeshError } from './core/errors.ts';
@@ -114,7 +126,13 @@ export class Mesh implements MeshPeer {
     const reply = await this.#runtime.request({ type: 'partition', partition: id });
     if (reply.type !== 'partition') throw new MeshError('INTERNAL', `bug: a reply of type ${reply.type}`);
     const { root, keys } = reply;
-    return { id, primaries: placement.primaries(id, defaultN), fallbacks: this.#fallbacks(id, defaultN), root: hex(fromByteString(root)), keys };
+    return {
+      id,
+      primaries: placement.primaries(id, defaultN),
+      fallbacks: this.#fallbacks(id, defaultN),
+      root: hex(fromByteString(root)),
+      keys,
+    };
   }
 
   status(): PeerStatus {

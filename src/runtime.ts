@@ -107,7 +107,8 @@ export class Runtime {
     while (!condition()) {
       if (this.#closed) throw new MeshError('CLOSED', 'the peer was closed');
       if (signal?.aborted === true) throw new MeshError('ABORTED', 'the wait was aborted');
-      if (this.#clock.mono() > deadline) throw new MeshError('TIMEOUT', `not ready after ${timeoutMs} ms: are the bootstrap addresses right, and their peers running?`);
+      if (this.#clock.mono() > deadline)
+        throw new MeshError('TIMEOUT', `not ready after ${timeoutMs} ms: are the bootstrap addresses right, and their peers running?`);
       await this.#nextEvent();
     }
   }

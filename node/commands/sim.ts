@@ -6,7 +6,15 @@
 import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { allFaultNames, type FaultName, historyText, replaysExactly, runSimulation, type SimulationOptions, type SimulationResult } from 'ringmesh/sim';
+import {
+  allFaultNames,
+  type FaultName,
+  historyText,
+  replaysExactly,
+  runSimulation,
+  type SimulationOptions,
+  type SimulationResult,
+} from 'ringmesh/sim';
 import { CliError, exitCodes } from '../cli/errors.ts';
 import { countText, durationText, facts, note, print, printJson, table } from '../cli/output.ts';
 import { list, wholeNumber } from '../cli/parsers.ts';
@@ -32,11 +40,17 @@ const violationsShown = 10;
 export const simCommand = new Command('sim')
   .description('run a mesh in virtual time under faults, and judge what its clients saw')
   .addOption(new Option('--seed <number>', 'decides everything that is left to chance').argParser(wholeNumber(0, seedMax)).default(1))
-  .addOption(new Option('--seeds <first..last>', 'many runs, one a seed, as a table').argParser(seedRange).conflicts(['seed', 'history', 'trace']))
+  .addOption(
+    new Option('--seeds <first..last>', 'many runs, one a seed, as a table').argParser(seedRange).conflicts(['seed', 'history', 'trace']),
+  )
   .addOption(new Option('--peers <count>', 'peers of the mesh').argParser(wholeNumber(1, 2000)).default(5))
   .addOption(new Option('--ops <count>', 'operations of all clients').argParser(wholeNumber(1, 10_000_000)).default(1000))
   .addOption(new Option('--clients <count>', 'clients').argParser(wholeNumber(1, 1000)).default(10))
-  .addOption(new Option('--faults <names>', 'none, default, all (both draw a combination by the seed), or names').argParser(faults).default('default'))
+  .addOption(
+    new Option('--faults <names>', 'none, default, all (both draw a combination by the seed), or names')
+      .argParser(faults)
+      .default('default'),
+  )
   .addOption(new Option('--modes <modes>', 'what clients ask for').choices(['strict', 'mixed']).default('strict'))
   .option('--codec', 'send every message through the codec (default: the seed decides)')
   .option('--no-codec', 'hand messages over as they are: faster')
@@ -74,7 +88,8 @@ function faults(text: string): NonNullable<SimulationOptions['faults']> {
   if (text === 'none' || text === 'default' || text === 'all') return text;
   const names = list(text);
   const unknown = names.find((name) => !(allFaultNames as readonly string[]).includes(name));
-  if (unknown !== undefined || names.length === 0) throw new InvalidArgumentError(`Expected none, default, all, or some of: ${allFaultNames.join(', ')}.`);
+  if (unknown !== undefined || names.length === 0)
+    throw new InvalidArgumentError(`Expected none, default, all, or some of: ${allFaultNames.join(', ')}.`);
   return names as FaultName[];
 }
 
@@ -111,22 +126,34 @@ const countsText = (counts: Readonly<Record<string, number>>): string =>
     .map(([name, count]) => `${name} ${count}`)
     .join(', ') || 'none';
 
-function report({ summary, violations, eventHash, command }: SimulationResult, tookMs: number, replayed: boolean | undefined, history: string | undefined): string {
+function report(
+  { summary, violations, eventHash, command }: SimulationResult,
+  tookMs: number,
+  replayed: boolean | undefined,
+  history: string | undefined,
+): string {
   const { n, r, w } = summary.quorum;
   const megabytes = (summary.messageBytes / 1e6).toFixed(1);
   const rows: [string, string][] = [
     ['mesh', `${countText(summary.peers, 'peer')}, n=${n} r=${r} w=${w}, seed ${summary.seed}`],
-    ['time', `${durationText(summary.virtualMs)} of virtual time in ${durationText(tookMs)}, ${Math.round(summary.events / (tookMs / 1000)).toLocaleString('en')} events a second`],
+    [
+      'time',
+      `${durationText(summary.virtualMs)} of virtual time in ${durationText(tookMs)}, ${Math.round(summary.events / (tookMs / 1000)).toLocaleString('en')} events a second`,
+    ],
     ['operations', countsText(summary.operations)],
     ['messages', `${summary.messages.toLocaleString('en')}${summary.codec ? `, ${megabytes} MB` : ''}`],
     ['faults', countsText(summary.bites)],
     ['peers did', countsText(summary.peerEvents)],
     ['events', `${summary.events.toLocaleString('en')}, hash ${eventHash}`],
-    ...(replayed === undefined ? [] : [['replay', replayed ? 'the second run was the same, event by event' : 'THE SECOND RUN WAS ANOTHER ONE'] as [string, string]]),
+    ...(replayed === undefined
+      ? []
+      : [['replay', replayed ? 'the second run was the same, event by event' : 'THE SECOND RUN WAS ANOTHER ONE'] as [string, string]]),
     ...(history === undefined ? [] : [['history', history] as [string, string]]),
-    ['verdict', violations.length === 0 ? 'every check holds' : `${countText(violations.length, 'violation')}`],
+    ['verdict', violations.length === 0 ? 'every check holds' : countText(violations.length, 'violation')],
   ];
-  const shown = violations.slice(0, violationsShown).map(({ check, key, message }) => `  ${check}${key === '' ? '' : ` of ${key}`}: ${message}`);
+  const shown = violations
+    .slice(0, violationsShown)
+    .map(({ check, key, message }) => `  ${check}${key === '' ? '' : ` of ${key}`}: ${message}`);
   const more = violations.length > violationsShown ? [`  and ${violations.length - violationsShown} more`] : [];
   const replay = violations.length === 0 ? [] : [...shown, ...more, `replay: ${command} --trace`];
   return [facts(rows), ...replay].join('\n');

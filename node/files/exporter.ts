@@ -98,7 +98,7 @@ class Export {
 
   async #one(key: ListedKey): Promise<void> {
     const target = pathOfKey(key.text?.slice(this.#options.prefix.length));
-    if ('problem' in target) return this.#fail(key, 'KEY_REFUSED', `${target.problem}`);
+    if ('problem' in target) return this.#fail(key, 'KEY_REFUSED', target.problem);
     const path = keyPath(this.#options.bucket, key.encoded);
     const answer = await this.#send({ method: 'GET', path });
     if (answer.status === 404) return;

@@ -5,7 +5,7 @@
 
 import { Hono } from 'hono';
 import { errorAnswer, GatewayError, isBug } from './errors.ts';
-import { EventStreams } from './events.ts';
+import type { EventStreams } from './events.ts';
 import { type Env, type Gateway, type RequestContext } from './gateway.ts';
 import { getHealth, getMembers, getPartition, getPlacement, getReadiness, getRing, getStatus, listKeys } from './inspect.ts';
 import { deleteKey, getKey, getLocal, putKey, refuseKeyPath } from './keys.ts';

@@ -87,7 +87,7 @@ const copyMaxBytes = 16 * 1024;
 /** The pieces to hand to a stream, one after the other, for these frames. */
 export function encodeFrames(frames: readonly Uint8Array[]): Uint8Array[] {
   const pieces: Uint8Array[] = [];
-  for (let from = 0; from < frames.length; ) {
+  for (let from = 0; from < frames.length;) {
     let to = from;
     let size = 0;
     let large: Uint8Array | undefined;

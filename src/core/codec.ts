@@ -7,7 +7,20 @@ import { Reader, Writer } from './bytes.ts';
 import { type ErrorCode, MeshError } from './errors.ts';
 import type { DurabilityClass, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
-import type { Answer, Call, Listed, MemberRecord, MemberSummary, Message, Notice, PutCommand, PutOutcome, Receipt, Rumors, SignedMember } from './messages.ts';
+import type {
+  Answer,
+  Call,
+  Listed,
+  MemberRecord,
+  MemberSummary,
+  Message,
+  Notice,
+  PutCommand,
+  PutOutcome,
+  Receipt,
+  Rumors,
+  SignedMember,
+} from './messages.ts';
 import { digestBytes } from './merkle.ts';
 import { decodeRecord, encodeRecord, readDot, readVector, recordSize, type RecordSet, writeDot, writeVector } from './record.ts';
 
@@ -77,7 +90,12 @@ function writeCall(writer: Writer, call: Call): void {
     case 'put':
       return writeCommand(writer, call.command);
     case 'store':
-      writer.text(call.bucket).byteString(call.key).uint(call.n).text(call.owner ?? '').uint(call.ordered ? 1 : 0);
+      writer
+        .text(call.bucket)
+        .byteString(call.key)
+        .uint(call.n)
+        .text(call.owner ?? '')
+        .uint(call.ordered ? 1 : 0);
       return writeRecord(writer, call.record);
     case 'fetch':
       writer.text(call.bucket).byteString(call.key);
@@ -146,7 +164,10 @@ function readCall(reader: Reader): Call {
 function writeCommand(writer: Writer, command: PutCommand): void {
   writer.text(command.bucket).byteString(command.key);
   writeVector(writer, command.context);
-  writer.uint(command.tombstone ? 1 : 0).bytes(command.bytes).text(command.contentType ?? '');
+  writer
+    .uint(command.tombstone ? 1 : 0)
+    .bytes(command.bytes)
+    .text(command.contentType ?? '');
   writer.uint(command.priority).byteString(command.operation).uint(command.n).uint(command.w);
   writeOne(writer, modes, command.mode);
   writeOne(writer, resolvers, command.resolver);
@@ -223,7 +244,10 @@ function readAnswer(reader: Reader): Answer {
     case 'digests':
       return { type, digests: readList(reader, limits.digestsMax, () => reader.byteString(digestBytes)) };
     case 'leafKeys':
-      return { type, entries: readList(reader, limits.digestsMax, () => ({ ...readTarget(reader), digest: reader.byteString(digestBytes) })) };
+      return {
+        type,
+        entries: readList(reader, limits.digestsMax, () => ({ ...readTarget(reader), digest: reader.byteString(digestBytes) })),
+      };
     case 'probed':
       return { type, alive: reader.bool() };
     case 'synced': {
@@ -293,12 +317,21 @@ export function decodeRumors(frame: Uint8Array): Rumors {
 
 function writeRumors(writer: Writer, rumors: Rumors): void {
   writeList(writer, rumors.members, (member) => writer.bytes(member.bytes).bytes(member.signature));
-  writeList(writer, rumors.suspicions, (entry) => writer.text(entry.peer).uint(entry.incarnation).uint(entry.dead ? 1 : 0));
+  writeList(writer, rumors.suspicions, (entry) =>
+    writer
+      .text(entry.peer)
+      .uint(entry.incarnation)
+      .uint(entry.dead ? 1 : 0),
+  );
 }
 
 function readRumors(reader: Reader): Rumors {
   const members = readList(reader, limits.membersMax, () => readSigned(reader));
-  const suspicions = readList(reader, limits.membersMax, () => ({ peer: readPeer(reader), incarnation: reader.uint(), dead: reader.bool() }));
+  const suspicions = readList(reader, limits.membersMax, () => ({
+    peer: readPeer(reader),
+    incarnation: reader.uint(),
+    dead: reader.bool(),
+  }));
   return { members, suspicions };
 }
 

@@ -27,7 +27,14 @@ export class Comparison {
   }
 
   /** Reads the trees that this peer shares with another one by the ring that it knows now. */
-  static open(now: Instant, trees: Trees, placement: Placement, pair: readonly [PeerId, PeerId], n: number, done: (now: Instant, result: Comparison | MeshError) => void): void {
+  static open(
+    now: Instant,
+    trees: Trees,
+    placement: Placement,
+    pair: readonly [PeerId, PeerId],
+    n: number,
+    done: (now: Instant, result: Comparison | MeshError) => void,
+  ): void {
     const { partitions } = placement.ring;
     const shared = new Map<number, MerkleTree>();
     const next = (then: Instant, from: number): void => {
@@ -36,7 +43,8 @@ export class Comparison {
         if (!pair.every((peer) => primaries.includes(peer))) continue;
         const known = trees.loaded(partition, n);
         if (known !== undefined) shared.set(partition, known);
-        else return trees.tree(then, partition, n, (later, tree) => (tree instanceof MeshError ? done(later, tree) : next(later, partition)));
+        else
+          return trees.tree(then, partition, n, (later, tree) => (tree instanceof MeshError ? done(later, tree) : next(later, partition)));
       }
       done(then, new Comparison(partitions, shared));
     };
@@ -65,7 +73,10 @@ export class Comparison {
       case 'partition':
         return this.#trees.get(node)?.inner() ?? Array<ByteString>(innerCount).fill(emptyDigest);
       case 'inner':
-        return this.#trees.get(Math.floor(node / innerCount))?.leavesUnder(node % innerCount) ?? Array<ByteString>(leavesPerInner).fill(emptyDigest);
+        return (
+          this.#trees.get(Math.floor(node / innerCount))?.leavesUnder(node % innerCount) ??
+          Array<ByteString>(leavesPerInner).fill(emptyDigest)
+        );
     }
   }
 

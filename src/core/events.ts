@@ -19,8 +19,19 @@ export type CoreEvent =
       readonly forwarded: boolean;
     }
   /** A message took part in a request: what the demo draws as a travelling dot. */
-  | { readonly type: 'hop'; readonly kind: 'put' | 'store' | 'fetch'; readonly to: string; readonly position: number; readonly role: 'primary' | 'fallback' }
-  | { readonly type: 'member'; readonly peer: string; readonly state: 'alive' | 'suspect' | 'dead' | 'left' | 'removed'; readonly incarnation: number }
+  | {
+      readonly type: 'hop';
+      readonly kind: 'put' | 'store' | 'fetch';
+      readonly to: string;
+      readonly position: number;
+      readonly role: 'primary' | 'fallback';
+    }
+  | {
+      readonly type: 'member';
+      readonly peer: string;
+      readonly state: 'alive' | 'suspect' | 'dead' | 'left' | 'removed';
+      readonly incarnation: number;
+    }
   | { readonly type: 'link'; readonly peer: string; readonly up: boolean }
   | { readonly type: 'ring'; readonly digest: string; readonly members: number }
   | { readonly type: 'readRepair'; readonly peer: string; readonly bucket: string }

@@ -90,11 +90,17 @@ export class ExchangeRun {
 
   #ask(now: Instant, call: Call, done: (now: Instant, answer: Answer) => void): void {
     const { calls, members } = this.#env;
-    calls.ask(now, this.#peer, call, { timeoutMs: callTimeoutMs, ring: members.placement.ring.digest }, (then, result: Answer | CallFailure) => {
-      if (typeof result === 'string') return this.#end(then, `the other peer is ${result === 'timeout' ? 'silent' : 'out of reach'}`);
-      if (result.type === 'refused') return this.#end(then, result.message);
-      done(then, result);
-    });
+    calls.ask(
+      now,
+      this.#peer,
+      call,
+      { timeoutMs: callTimeoutMs, ring: members.placement.ring.digest },
+      (then, result: Answer | CallFailure) => {
+        if (typeof result === 'string') return this.#end(then, `the other peer is ${result === 'timeout' ? 'silent' : 'out of reach'}`);
+        if (result.type === 'refused') return this.#end(then, result.message);
+        done(then, result);
+      },
+    );
   }
 
   #compareLeaves(now: Instant, nodes: readonly number[]): void {
@@ -149,7 +155,13 @@ export class ExchangeRun {
 }
 
 /** Serves the other side of a run. */
-export function serveCompare(env: Environment, now: Instant, from: PeerId, call: Extract<Call, { type: 'compare' }>, answer: (now: Instant, answer: Answer) => void): void {
+export function serveCompare(
+  env: Environment,
+  now: Instant,
+  from: PeerId,
+  call: Extract<Call, { type: 'compare' }>,
+  answer: (now: Instant, answer: Answer) => void,
+): void {
   const { members, replica } = env;
   Comparison.open(now, replica.records.trees, members.placement, [members.self, from], call.n, (then, comparison) => {
     if (comparison instanceof MeshError) return answer(then, { type: 'refused', code: comparison.code, message: comparison.message });
@@ -158,7 +170,12 @@ export function serveCompare(env: Environment, now: Instant, from: PeerId, call:
   });
 }
 
-export function serveLeaves(env: Environment, now: Instant, call: Extract<Call, { type: 'leaves' }>, answer: (now: Instant, answer: Answer) => void): void {
+export function serveLeaves(
+  env: Environment,
+  now: Instant,
+  call: Extract<Call, { type: 'leaves' }>,
+  answer: (now: Instant, answer: Answer) => void,
+): void {
   leafEntries(env, now, call.n, call.nodes, (then, entries) => {
     if (entries instanceof MeshError) answer(then, { type: 'refused', code: entries.code, message: entries.message });
     else answer(then, { type: 'leafKeys', entries: entries.slice(0, limits.digestsMax) });
@@ -166,14 +183,21 @@ export function serveLeaves(env: Environment, now: Instant, call: Extract<Call, 
 }
 
 /** This peer's own keys in some leaves (numbered across partitions) with the digests of their records. */
-function leafEntries(env: Environment, now: Instant, n: number, nodes: readonly number[], done: (now: Instant, result: LeafEntry[] | MeshError) => void): void {
+function leafEntries(
+  env: Environment,
+  now: Instant,
+  n: number,
+  nodes: readonly number[],
+  done: (now: Instant, result: LeafEntry[] | MeshError) => void,
+): void {
   const entries: LeafEntry[] = [];
   const next = (then: Instant, index: number): void => {
     const node = nodes[index];
     if (node === undefined) return done(then, entries);
     env.replica.records.inLeaf(Math.floor(node / leafCount), node % leafCount, n, (later, records) => {
       if (records instanceof MeshError) return done(later, records);
-      for (const { address, record } of records) entries.push({ bucket: address.bucket, key: address.key, digest: recordDigest(address, record) });
+      for (const { address, record } of records)
+        entries.push({ bucket: address.bucket, key: address.key, digest: recordDigest(address, record) });
       next(later, index + 1);
     });
   };

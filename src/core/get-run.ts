@@ -109,7 +109,9 @@ export class GetRun {
   }
 
   #hedge(now: Instant): void {
-    const usual = this.#readings.map((reading) => this.#env.calls.roundTrip(reading.peer)).map((trip) => (trip === undefined ? 0 : trip.mean + 4 * trip.deviation));
+    const usual = this.#readings
+      .map((reading) => this.#env.calls.roundTrip(reading.peer))
+      .map((trip) => (trip === undefined ? 0 : trip.mean + 4 * trip.deviation));
     const delay = Math.min(hedgeMaxMs, Math.max(hedgeMinMs, ...usual));
     const cancel = this.#env.timers.at(now.mono + delay, (then) => {
       if (this.#replied || this.#writingBack) return;
@@ -165,7 +167,9 @@ export class GetRun {
   /** Primaries that answered with less than all answers together. */
   #behind(): Reading[] {
     const merged = this.#merged;
-    return this.#readings.filter(({ role, record }) => role === 'primary' && record !== undefined && compareSets(record, merged) !== 'equal');
+    return this.#readings.filter(
+      ({ role, record }) => role === 'primary' && record !== undefined && compareSets(record, merged) !== 'equal',
+    );
   }
 
   #finish(now: Instant): void {
@@ -188,7 +192,9 @@ export class GetRun {
     const { bucket, key, n, resolver } = this.#command;
     const call = { type: 'store', bucket, key, n, record: this.#merged, owner: undefined, ordered: resolver !== 'siblings' } as const;
     const options = { timeoutMs, ring: this.#env.members.placement.ring.digest };
-    this.#env.calls.ask(now, reading.peer, call, options, (then, result) => done(then, typeof result === 'object' && result.type === 'stored'));
+    this.#env.calls.ask(now, reading.peer, call, options, (then, result) =>
+      done(then, typeof result === 'object' && result.type === 'stored'),
+    );
   }
 
   #giveUp(now: Instant): void {

@@ -21,14 +21,16 @@ const bytes = (text: string): ByteString => text as ByteString;
 /** One name for (bucket, key), used as a map key. */
 export const recordName = (bucket: string, key: ByteString): string => `${bucket}\0${key}`;
 
-export const recordKey = (address: Address): ByteString => bytes(`r${u32Bytes(address.position)}${recordName(address.bucket, address.key)}`);
+export const recordKey = (address: Address): ByteString =>
+  bytes(`r${u32Bytes(address.position)}${recordName(address.bucket, address.key)}`);
 
 export const indexKey = (address: Address): ByteString => bytes(`k${recordName(address.bucket, address.key)}`);
 
 export const leafKey = (n: number, partition: number, leaf: number): ByteString =>
   bytes(`t${String.fromCharCode(n)}${u16Bytes(partition)}${String.fromCharCode(leaf)}`);
 
-export const hintKey = (owner: PeerId, address: Address): ByteString => bytes(`h${textToBytes(owner)}\0${recordName(address.bucket, address.key)}`);
+export const hintKey = (owner: PeerId, address: Address): ByteString =>
+  bytes(`h${textToBytes(owner)}\0${recordName(address.bucket, address.key)}`);
 
 export const metaKey = (name: string): ByteString => bytes(`m${name}`);
 

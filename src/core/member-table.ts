@@ -151,7 +151,8 @@ export class MemberTable {
   }
 }
 
-const isNewer = (a: MemberRecord, b: MemberRecord): boolean => a.incarnation > b.incarnation || (a.incarnation === b.incarnation && a.sequence > b.sequence);
+const isNewer = (a: MemberRecord, b: MemberRecord): boolean =>
+  a.incarnation > b.incarnation || (a.incarnation === b.incarnation && a.sequence > b.sequence);
 
 function compareKnowledge({ signed: { record }, health }: Member, theirs: MemberSummary): number {
   return record.incarnation - theirs.incarnation || record.sequence - theirs.sequence || severity[health] - severity[theirs.health];

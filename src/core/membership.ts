@@ -184,7 +184,8 @@ export class Membership implements MembersView {
   }
 
   #tell(to: PeerId, about: readonly PeerId[], wanted: readonly PeerId[] = []): void {
-    if (this.#options.calls.linked(to) && to !== this.self) this.#options.notify(to, { type: 'rumors', rumors: this.#rumorsOf(about), wanted });
+    if (this.#options.calls.linked(to) && to !== this.self)
+      this.#options.notify(to, { type: 'rumors', rumors: this.#rumorsOf(about), wanted });
   }
 
   #scheduleSync(now: Instant): void {
@@ -201,7 +202,9 @@ export class Membership implements MembersView {
     if (now.mono - (this.#comparedAt.get(peer) ?? -Infinity) < compareEveryMs) return;
     this.#comparedAt.set(peer, now.mono);
     const { calls } = this.#options;
-    calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs: 2000, ring: '' }, (_, result) => this.#compared(peer, result));
+    calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs: 2000, ring: '' }, (_, result) =>
+      this.#compared(peer, result),
+    );
   }
 
   #compared(peer: PeerId, result: Answer | CallFailure): void {
@@ -233,6 +236,8 @@ export class Membership implements MembersView {
   /** Serves another peer's indirect probe. */
   probeFor(now: Instant, target: PeerId, done: (now: Instant, alive: boolean) => void): void {
     const { calls, times } = this.#options;
-    calls.ask(now, target, { type: 'probe' }, { timeoutMs: times.probeTimeoutMs, ring: '' }, (then, result) => done(then, typeof result === 'object'));
+    calls.ask(now, target, { type: 'probe' }, { timeoutMs: times.probeTimeoutMs, ring: '' }, (then, result) =>
+      done(then, typeof result === 'object'),
+    );
   }
 }

@@ -67,14 +67,34 @@ export interface LeafEntry {
 export type Call =
   | { readonly type: 'put'; readonly command: PutCommand }
   /** `n`: of the bucket. `owner`: keep it for that primary, which cannot be reached (a hint). `ordered`: the bucket orders values by time, so drift is refused (VR7). */
-  | { readonly type: 'store'; readonly bucket: string; readonly key: ByteString; readonly n: number; readonly record: RecordSet; readonly owner: PeerId | undefined; readonly ordered: boolean }
+  | {
+      readonly type: 'store';
+      readonly bucket: string;
+      readonly key: ByteString;
+      readonly n: number;
+      readonly record: RecordSet;
+      readonly owner: PeerId | undefined;
+      readonly ordered: boolean;
+    }
   | { readonly type: 'fetch'; readonly bucket: string; readonly key: ByteString }
-  | { readonly type: 'list'; readonly bucket: string; readonly prefix: ByteString; readonly after: ByteString | undefined; readonly limit: number }
+  | {
+      readonly type: 'list';
+      readonly bucket: string;
+      readonly prefix: ByteString;
+      readonly after: ByteString | undefined;
+      readonly limit: number;
+    }
   /**
    * Anti-entropy over the partitions that both peers hold for this n: the digests below these nodes of a level, please. Level `all` has one node and names
    * the sender's digest of it: nothing is answered when it is the same.
    */
-  | { readonly type: 'compare'; readonly n: number; readonly level: CompareLevel; readonly nodes: readonly number[]; readonly digest: ByteString }
+  | {
+      readonly type: 'compare';
+      readonly n: number;
+      readonly level: CompareLevel;
+      readonly nodes: readonly number[];
+      readonly digest: ByteString;
+    }
   /** The keys in these leaves, with the digests of their records. */
   | { readonly type: 'leaves'; readonly n: number; readonly nodes: readonly number[] }
   | { readonly type: 'probe' }

@@ -51,7 +51,13 @@ export class PutForward {
     }
     const budgetMs = Math.max(1, this.#deadline - now.mono);
     const { calls, members, emit } = this.#env;
-    emit({ type: 'hop', kind: 'put', to: replica, position: this.#address.position, role: supply.primaries.includes(replica) ? 'primary' : 'fallback' });
+    emit({
+      type: 'hop',
+      kind: 'put',
+      to: replica,
+      position: this.#address.position,
+      role: supply.primaries.includes(replica) ? 'primary' : 'fallback',
+    });
     const options = { timeoutMs: budgetMs + graceMs, ring: members.placement.ring.digest };
     calls.ask(now, replica, { type: 'put', command: { ...this.#command, budgetMs } }, options, (then, result) => {
       this.#answered(then, supply, replica, result);

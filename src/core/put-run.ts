@@ -63,7 +63,14 @@ export class PutRun {
       return this.#reply(now, new MeshError('NOT_OWNER', 'this peer is not a primary of the key by its own ring'));
     }
     const owner = isPrimary ? undefined : (primaries.find((peer) => !this.#supply.healthy(now, peer)) ?? primaries[0]);
-    const own: Writing = { peer: self, role: isPrimary ? 'primary' : 'fallback', owner, state: 'pending', durable: false, standInAsked: false };
+    const own: Writing = {
+      peer: self,
+      role: isPrimary ? 'primary' : 'fallback',
+      owner,
+      state: 'pending',
+      durable: false,
+      standInAsked: false,
+    };
     this.#writings.push(own);
     this.#tally = asked(this.#tally);
     this.#cancelDeadline = this.#env.timers.at(now.mono + this.#command.budgetMs, (then) => this.#answer(then));
@@ -86,7 +93,14 @@ export class PutRun {
     const standingIn = new Set(this.#writings.map((writing) => writing.owner));
     for (const peer of this.#supply.primaries) {
       if (peer === this.#env.members.self) continue;
-      const writing: Writing = { peer, role: 'primary', owner: undefined, state: 'pending', durable: false, standInAsked: standingIn.has(peer) };
+      const writing: Writing = {
+        peer,
+        role: 'primary',
+        owner: undefined,
+        state: 'pending',
+        durable: false,
+        standInAsked: standingIn.has(peer),
+      };
       this.#writings.push(writing);
       this.#write(now, writing);
       if (!this.#supply.healthy(now, peer)) this.#standIn(now, writing);

@@ -9,7 +9,16 @@ import { MeshError } from './errors.ts';
 import { crc32c } from './hash.ts';
 import type { Actor, ByteString, Dot } from './ids.ts';
 import { limits } from './limits.ts';
-import { compareDots, covers, type DotRange, emptySet, keepGreatest, type Version, type VersionSet, type VersionVector } from './versions.ts';
+import {
+  compareDots,
+  covers,
+  type DotRange,
+  emptySet,
+  keepGreatest,
+  type Version,
+  type VersionSet,
+  type VersionVector,
+} from './versions.ts';
 
 /** What one put or delete wrote. */
 export interface Stored {
@@ -48,7 +57,11 @@ export const recordSize = (set: RecordSet): number => set.siblings.reduce((sum, 
 
 export function writeVector(writer: Writer, vector: VersionVector): void {
   writer.uint(vector.length);
-  for (const { actor, counter, from = 1 } of vector) writer.text(actor).uint(from).uint(counter - from);
+  for (const { actor, counter, from = 1 } of vector)
+    writer
+      .text(actor)
+      .uint(from)
+      .uint(counter - from);
 }
 
 /** Any number of entries that fits the frame: the limit of 128 is for new puts, and merging must never be refused. */
@@ -89,7 +102,10 @@ export function encodeRecord(set: RecordSet): Uint8Array {
   for (const { dot, value } of set.siblings) {
     writeDot(writer, dot);
     writer.uint(value.tombstone ? 1 : 0).bytes(value.bytes);
-    writer.text(value.contentType ?? '').uint(value.time.ms).uint(value.time.tick);
+    writer
+      .text(value.contentType ?? '')
+      .uint(value.time.ms)
+      .uint(value.time.tick);
     writer.byteString(value.operation).uint(value.priority);
   }
   writer.u32(crc32c(writer.written()));
@@ -127,7 +143,14 @@ function readVersion(reader: Reader): RecordVersion {
   const contentType = reader.text(limits.contentTypeMaxBytes);
   const time = { ms: reader.uint(), tick: reader.uint() };
   const operation = reader.byteString(16);
-  const value = { tombstone, bytes, contentType: contentType === '' ? undefined : contentType, time, operation, priority: reader.uint(255) };
+  const value = {
+    tombstone,
+    bytes,
+    contentType: contentType === '' ? undefined : contentType,
+    time,
+    operation,
+    priority: reader.uint(255),
+  };
   return { dot, value };
 }
 

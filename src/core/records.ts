@@ -113,8 +113,12 @@ export class Records {
     const after = record.context.length === 0 ? nothing : { n: slot.n, record };
     slot.held = after;
     slot.writes++;
-    const changes: StorageChange[] = [{ key: recordKey(address), value: after.n === 0 ? undefined : rowOf(after) }, ...this.trees.replace(address, before, after)];
-    if ((before.n === 0) !== (after.n === 0)) changes.push({ key: indexKey(address), value: after.n === 0 ? undefined : new Uint8Array(0) });
+    const changes: StorageChange[] = [
+      { key: recordKey(address), value: after.n === 0 ? undefined : rowOf(after) },
+      ...this.trees.replace(address, before, after),
+    ];
+    if ((before.n === 0) !== (after.n === 0))
+      changes.push({ key: indexKey(address), value: after.n === 0 ? undefined : new Uint8Array(0) });
     this.#disk.write([...changes, ...extra], (now, result) => {
       slot.writes--;
       slot.failed ||= result instanceof MeshError;
@@ -135,7 +139,8 @@ export class Records {
 
   #release(address: Address, slot: Slot): void {
     const name = recordName(address.bucket, address.key);
-    if (slot.writes === 0 && slot.waiting.length === 0 && slot.held !== undefined && this.#slots.get(name) === slot) this.#slots.delete(name);
+    if (slot.writes === 0 && slot.waiting.length === 0 && slot.held !== undefined && this.#slots.get(name) === slot)
+      this.#slots.delete(name);
   }
 
   /** The records with this n in one leaf of a partition. */

@@ -164,12 +164,18 @@ export class Replica {
   }
 }
 
-const hintChange = (owner: PeerId, address: Address, n: number): StorageChange => ({ key: hintKey(owner, address), value: Uint8Array.of(n) });
+const hintChange = (owner: PeerId, address: Address, n: number): StorageChange => ({
+  key: hintKey(owner, address),
+  value: Uint8Array.of(n),
+});
 
 /** Limits are errors, and they come before anything changes (VR6). */
 function refuse(record: RecordSet, dot: Dot): MeshError | undefined {
   if (record.siblings.length > limits.siblingsMax || (record.siblings.length > 1 && recordSize(record) > recordMaxBytes)) {
-    return new MeshError('TOO_MANY_SIBLINGS', 'the key has too many conflicting values: get it, and put one value with the context of that get');
+    return new MeshError(
+      'TOO_MANY_SIBLINGS',
+      'the key has too many conflicting values: get it, and put one value with the context of that get',
+    );
   }
   if (record.context.length > limits.contextMaxEntries) {
     return new MeshError('CONTEXT_TOO_LARGE', `the key's context would have more than ${limits.contextMaxEntries} entries`);

@@ -69,7 +69,10 @@ export function buildRing(
   partitions: number = defaultPartitions,
   tokensOf: (member: RingMember) => Uint32Array = (member) => peerTokens(cluster, member.peer, member.weight),
 ): Ring {
-  assert(Number.isInteger(Math.log2(partitions)) && partitions >= 2 && partitions <= 65_536, 'partitions must be a power of two from 2 to 65536');
+  assert(
+    Number.isInteger(Math.log2(partitions)) && partitions >= 2 && partitions <= 65_536,
+    'partitions must be a power of two from 2 to 65536',
+  );
   const sorted = members.filter((member) => member.weight > 0).sort((a, b) => (a.peer < b.peer ? -1 : 1));
   assert(sorted.length < ownerSpan, 'more members than the token form can name');
   const tokens = new Float64Array(sorted.reduce((sum, member) => sum + member.weight, 0));

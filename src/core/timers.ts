@@ -71,7 +71,7 @@ export class Timers {
 
   #down(): void {
     const heap = this.#heap;
-    for (let index = 0; ; ) {
+    for (let index = 0; ;) {
       const left = heap[2 * index + 1];
       const right = heap[2 * index + 2];
       const here = heap[index];

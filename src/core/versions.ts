@@ -66,7 +66,9 @@ export function covers(vector: VersionVector, dot: Dot): boolean {
 
 /** Whether `a` knows all that `b` knows. */
 export function descends(a: VersionVector, b: VersionVector): boolean {
-  return b.every((inner) => a.some((outer) => outer.actor === inner.actor && first(outer) <= first(inner) && inner.counter <= outer.counter));
+  return b.every((inner) =>
+    a.some((outer) => outer.actor === inner.actor && first(outer) <= first(inner) && inner.counter <= outer.counter),
+  );
 }
 
 export function joinVectors(a: VersionVector, b: VersionVector): VersionVector {

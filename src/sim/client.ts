@@ -101,7 +101,17 @@ export class Client {
     const size = happens(random, 0.02) ? random.below(8192) : random.below(100);
     const { n, w, mode } = quorum;
     const value = { tombstone, bytes: valueBytes(id, tombstone ? 0 : size), contentType: undefined, priority: 0 };
-    const command: Omit<PutCommand, 'operation'> = { bucket, key: textToBytes(key), context: seen.context, ...value, n, w, mode, resolver: 'siblings', budgetMs };
+    const command: Omit<PutCommand, 'operation'> = {
+      bucket,
+      key: textToBytes(key),
+      context: seen.context,
+      ...value,
+      n,
+      w,
+      mode,
+      resolver: 'siblings',
+      budgetMs,
+    };
     this.#ask(operation, { type: 'put', command }, (reply) => {
       if (reply?.type === 'failed' && untouched.has(reply.error.code)) operation.status = 'fail';
       if (reply?.type !== 'put') return done(undefined);

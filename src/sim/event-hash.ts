@@ -21,7 +21,7 @@ export class EventHash {
   #high = 0x3c6ef372;
 
   add(at: number, kind: EventKind, who: number, detail: number): void {
-    const time = at % 2 ** 32 | 0;
+    const time = (at % 2 ** 32) | 0;
     const what = ((kindNumbers.get(kind) ?? 0) << 16) | (who & 0xffff);
     this.#low = mix(mix(this.#low, time), detail | 0);
     this.#high = mix(mix(this.#high, what), this.#low);

@@ -203,7 +203,10 @@ export class FaultDriver {
     );
     const patient = happens(random, 0.5);
     const pairs = crossings(shape, order);
-    cluster.world.trace?.(cluster.world.nowMs, `split (${shape}): ${pairs.map(([a, b]) => `${cluster.peer(a).id}|${cluster.peer(b).id}`).join(' ')}`);
+    cluster.world.trace?.(
+      cluster.world.nowMs,
+      `split (${shape}): ${pairs.map(([a, b]) => `${cluster.peer(a).id}|${cluster.peer(b).id}`).join(' ')}`,
+    );
     for (const [a, b] of pairs) cluster.cutBoth(a, b, patient);
     this.#splits++;
     this.#later(between(random, 1000, 15_000), () => {

@@ -58,9 +58,14 @@ export class Finish {
     const doubts = peers.flatMap((a) =>
       peers
         .filter((b) => a !== b && (this.#cluster.view(a.index, b.index) !== 'alive' || !network.linked(a.index, b.index)))
-        .map((b) => `${a.id} sees ${b.id} ${this.#cluster.view(a.index, b.index) ?? 'not at all'}${network.linked(a.index, b.index) ? '' : ' (no link)'}`),
+        .map(
+          (b) =>
+            `${a.id} sees ${b.id} ${this.#cluster.view(a.index, b.index) ?? 'not at all'}${network.linked(a.index, b.index) ? '' : ' (no link)'}`,
+        ),
     );
-    const absent = peers.filter((peer) => !peer.serving).map((peer) => `${peer.id} does not serve${peer.startError === undefined ? '' : `: ${peer.startError.message}`}`);
+    const absent = peers
+      .filter((peer) => !peer.serving)
+      .map((peer) => `${peer.id} does not serve${peer.startError === undefined ? '' : `: ${peer.startError.message}`}`);
     return [...absent, ...doubts].slice(0, 8).join(', ') || 'their rings differ';
   }
 
@@ -82,7 +87,8 @@ export class Finish {
     const read = this.#untilGood(peer, { type: 'get', command: { ...command, r } }, started);
     this.#fill(get, read);
     this.rows.push(put, get);
-    if (put.status !== 'ok' || get.status !== 'ok') this.#late(`peer ${this.#cluster.peer(peer).id} serves no put and get within ${succeedMs} ms after the healing`);
+    if (put.status !== 'ok' || get.status !== 'ok')
+      this.#late(`peer ${this.#cluster.peer(peer).id} serves no put and get within ${succeedMs} ms after the healing`);
   }
 
   #untilGood(peer: number, request: Request, started: number): Reply | undefined {
@@ -102,7 +108,8 @@ export class Finish {
     operation.status = 'ok';
     operation.returned = returned;
     operation.dots = dots;
-    if (damaged) this.violations.push({ check: 'values', key: operation.key, message: `a damaged value at ${operation.node ?? operation.process}` });
+    if (damaged)
+      this.violations.push({ check: 'values', key: operation.key, message: `a damaged value at ${operation.node ?? operation.process}` });
   }
 
   /** All hints are delivered. */
@@ -137,7 +144,10 @@ export class Finish {
       this.#cluster.peer(i % peers.length).request({ type: 'get', command }, (reply) => {
         this.#fill(get, reply);
         this.rows.push(get);
-        if (get.status !== 'ok') this.#late(`a read of all replicas of ${key} fails after the healing: ${reply?.type === 'failed' ? reply.error.message : 'no answer'}`);
+        if (get.status !== 'ok')
+          this.#late(
+            `a read of all replicas of ${key} fails after the healing: ${reply?.type === 'failed' ? reply.error.message : 'no answer'}`,
+          );
         done();
       });
     });

@@ -42,7 +42,18 @@ export type HistoryRow = Operation | RootRow;
 export type OpenOperation = { -readonly [K in keyof Operation]: Operation[K] };
 
 export function openOperation(op: Operation['op'], process: string, key: string, invoke: number): OpenOperation {
-  return { process, op, key, valueId: null, seen: [], returned: [], invoke, complete: null, status: op === 'get' ? 'fail' : 'info', dots: {} };
+  return {
+    process,
+    op,
+    key,
+    valueId: null,
+    seen: [],
+    returned: [],
+    invoke,
+    complete: null,
+    status: op === 'get' ? 'fail' : 'info',
+    dots: {},
+  };
 }
 
 export const historyText = (rows: readonly HistoryRow[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('');

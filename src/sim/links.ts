@@ -26,7 +26,16 @@ export interface FrameFaults {
   gossipDuplicate: number;
 }
 
-export const noFrameFaults: FrameFaults = { loss: 0, delay: 0, delayMaxMs: 300, duplicate: 0, reorder: 0, replay: 0, gossipLoss: 0, gossipDuplicate: 0 };
+export const noFrameFaults: FrameFaults = {
+  loss: 0,
+  delay: 0,
+  delayMaxMs: 300,
+  duplicate: 0,
+  reorder: 0,
+  replay: 0,
+  gossipLoss: 0,
+  gossipDuplicate: 0,
+};
 
 /** One direction of a link, and the end of it that sends. */
 export interface Direction<F> {
@@ -63,7 +72,11 @@ function openDirection<F>(from: number, to: number): Direction<F> {
   return { from, to, ...state, cuts: 0, cutCount: 0, held: [], readyAt: 0, lastAt: 0 };
 }
 
-export const openLink = <F>(a: number, b: number): Link<F> => ({ open: false, generation: 0, sides: [openDirection(a, b), openDirection(b, a)] });
+export const openLink = <F>(a: number, b: number): Link<F> => ({
+  open: false,
+  generation: 0,
+  sides: [openDirection(a, b), openDirection(b, a)],
+});
 
 /** The direction in which `who` sends. */
 export const sideOf = <F>(link: Link<F>, who: number): Direction<F> => (link.sides[0].from === who ? link.sides[0] : link.sides[1]);

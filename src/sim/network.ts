@@ -10,7 +10,17 @@ import type { PeerId } from '../core/ids.ts';
 import type { Message, Rumors } from '../core/messages.ts';
 import type { SeededRandom } from '../core/random.ts';
 import { between, happens, skewed } from './chance.ts';
-import { type Direction, type FrameFaults, type Link, type NetworkCounters, type NetworkOptions, newCounters, noFrameFaults, openLink, sideOf } from './links.ts';
+import {
+  type Direction,
+  type FrameFaults,
+  type Link,
+  type NetworkCounters,
+  type NetworkOptions,
+  newCounters,
+  noFrameFaults,
+  openLink,
+  sideOf,
+} from './links.ts';
 import { messageName, nameNumber, openMessage, openRumors, packMessage, packRumors, type Parcel, sizeOf } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -170,7 +180,8 @@ export class SimNetwork {
       const copies = happens(this.#random, this.faults.gossipDuplicate) ? 2 : 1;
       this.counters.gossipDuplicated += copies - 1;
       for (let copy = 0; copy < copies; copy++) {
-        const latency = skewed(this.#random, least, most) * hops + (happens(this.#random, this.faults.delay) ? between(this.#random, 20, 2000) : 0);
+        const latency =
+          skewed(this.#random, least, most) * hops + (happens(this.#random, this.faults.delay) ? between(this.#random, 20, 2000) : 0);
         const arrive = (): void => this.#endpoints[to]?.gossip(this.#name(who), openRumors(parcel));
         this.#world.after(latency, 'gossip', to, arrive, sizeOf(parcel));
       }

@@ -72,7 +72,16 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));
   const weakClients = modes === 'mixed' ? Math.ceil(clients / 3) : 0;
-  const workload = new Workload(cluster, { ops, clients, weakClients, quorum, hotKeys: (1 + random.below(4)) * Math.ceil(ops / 4000), wideKeys: 400, lastsMs: Math.max(workMs, ops * 10), budgetMs: 3000 });
+  const workload = new Workload(cluster, {
+    ops,
+    clients,
+    weakClients,
+    quorum,
+    hotKeys: (1 + random.below(4)) * Math.ceil(ops / 4000),
+    wideKeys: 400,
+    lastsMs: Math.max(workMs, ops * 10),
+    budgetMs: 3000,
+  });
   const faults = new FaultDriver(cluster, faultNames);
   const finish = new Finish(cluster, { ...defaultFinish, quorum });
   const violations: Violation[] = [];
@@ -80,7 +89,8 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
     faults.spoilGossip();
     cluster.startAll();
     const togetherMs = faultNames.includes('gossip') ? withoutGossipMs : withGossipMs;
-    if (!world.runUntil(() => cluster.whole, togetherMs)) violations.push(late(`${peers} peers started at once are no mesh after ${togetherMs} ms`));
+    if (!world.runUntil(() => cluster.whole, togetherMs))
+      violations.push(late(`${peers} peers started at once are no mesh after ${togetherMs} ms`));
     world.runFor(500);
     faults.start();
     workload.start();
@@ -125,7 +135,15 @@ function count(counts: Map<string, number>, event: CoreEvent): void {
 
 /** The command line that runs this again. */
 export function replayCommand(options: SimulationOptions): string {
-  const { seed, peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, faults = 'default', modes = 'strict', codec } = options;
+  const {
+    seed,
+    peers = defaults.peers,
+    ops = defaults.ops,
+    clients = defaults.clients,
+    faults = 'default',
+    modes = 'strict',
+    codec,
+  } = options;
   const words = ['ringmesh sim', `--seed ${seed}`, `--peers ${peers}`, `--ops ${ops}`];
   if (clients !== defaults.clients) words.push(`--clients ${clients}`);
   words.push(`--faults ${typeof faults === 'string' ? faults : faults.join(',')}`);

@@ -109,7 +109,11 @@ export class SimStorage {
       undo: undefined,
     };
     this.#pending.push(commit);
-    if (this.#pending.every((earlier) => earlier === commit || earlier.undo !== undefined) && happens(this.#random, this.#options.earlyReads)) this.#show(commit);
+    if (
+      this.#pending.every((earlier) => earlier === commit || earlier.undo !== undefined) &&
+      happens(this.#random, this.#options.earlyReads)
+    )
+      this.#show(commit);
     const [least, most] = this.#options.commitMs;
     const delay = skewed(this.#random, least, most) * this.faults.slowness;
     this.#lastCommitAt = Math.max(this.#lastCommitAt, this.#world.nowMs + delay);

@@ -36,7 +36,8 @@ interface Source {
   readonly peerEvents: ReadonlyMap<string, number>;
 }
 
-const sortedRecord = (counts: ReadonlyMap<string, number>): Record<string, number> => Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+const sortedRecord = (counts: ReadonlyMap<string, number>): Record<string, number> =>
+  Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 
 export function summarize({ seed, cluster, faultNames, quorum, history, strikes, peerEvents }: Source): Summary {
   const operations = new Map<string, number>();

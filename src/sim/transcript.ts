@@ -60,7 +60,9 @@ export function describeMessage(message: Message): string {
       return `${describeAnswer(message.body)} (${message.id})`;
     case 'notice': {
       const { members, suspicions } = message.body.rumors;
-      const records = members.map(({ record }) => `${record.peer}:${record.incarnation}.${record.sequence}${record.status === 'up' ? '' : ` ${record.status}`}`);
+      const records = members.map(
+        ({ record }) => `${record.peer}:${record.incarnation}.${record.sequence}${record.status === 'up' ? '' : ` ${record.status}`}`,
+      );
       const doubts = suspicions.map(({ peer, incarnation, dead }) => `${peer}:${incarnation} ${dead ? 'dead' : 'suspect'}`);
       return `rumors [${[...records, ...doubts].join(', ')}]${message.body.wanted.length === 0 ? '' : ` wants ${message.body.wanted.join(' ')}`}`;
     }

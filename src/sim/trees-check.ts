@@ -46,7 +46,11 @@ function checkLeaf(peer: SimPeer, partition: number, leaf: number, n: number, do
         if (found instanceof MeshError) return done(`${peer.id} cannot read leaf ${leaf} of partition ${partition}: ${found.message}`);
         const expected = new MerkleTree();
         for (const { address, record } of found) expected.toggle(leaf, recordDigest(address, record));
-        done(tree.leaf(leaf) === expected.leaf(leaf) ? undefined : `leaf ${leaf} of partition ${partition} at ${peer.id} is not what its ${found.length} records make it`);
+        done(
+          tree.leaf(leaf) === expected.leaf(leaf)
+            ? undefined
+            : `leaf ${leaf} of partition ${partition} at ${peer.id} is not what its ${found.length} records make it`,
+        );
       });
     });
   });

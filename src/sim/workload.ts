@@ -89,7 +89,9 @@ export class Workload {
         this.#active--;
         return;
       }
-      this.#act(client, random, weak ? weakQuorum(random, this.#options.quorum.n) : this.#options.quorum, memories, () => this.#next(client, index, random, weak, memories));
+      this.#act(client, random, weak ? weakQuorum(random, this.#options.quorum.n) : this.#options.quorum, memories, () =>
+        this.#next(client, index, random, weak, memories),
+      );
     });
   }
 

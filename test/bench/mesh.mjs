@@ -20,7 +20,9 @@ const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.le
 /** One of the three processes of a program; answers each message with one message. */
 class Process {
   constructor(program, folder) {
-    this.child = fork(new URL(`fixtures/${program}-process.mjs`, import.meta.url), [folder], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.child = fork(new URL(`fixtures/${program}-process.mjs`, import.meta.url), [folder], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
   }
 
   ask(message) {

@@ -392,7 +392,7 @@ const modelled: StorageCase = {
       fc.asyncProperty(fc.array(someStep, { maxLength: 30 }), async (steps) => {
         await inWorld((storage, world) => agreesWithModel(storage, world, steps))(create);
       }),
-      { numRuns: 60, interruptAfterTimeLimit: 20_000 },
+      { numRuns: 60 },
     ),
 };
 

@@ -52,7 +52,8 @@ export function vectorOf(dots: Iterable<Dot>): VersionVector {
   const vector: DotRange[] = [];
   for (const { actor, counter } of [...dots].sort(compareDots)) {
     const last = vector.at(-1);
-    if (last?.actor !== actor || last.counter + 1 < counter) vector.push(counter === 1 ? { actor, counter } : { actor, counter, from: counter });
+    if (last?.actor !== actor || last.counter + 1 < counter)
+      vector.push(counter === 1 ? { actor, counter } : { actor, counter, from: counter });
     else vector[vector.length - 1] = { ...last, counter };
   }
   return vector;
@@ -84,7 +85,8 @@ export const aVector: fc.Arbitrary<VersionVector> = fc
 export function aSet<V>(valueOf: (dot: Dot) => V): fc.Arbitrary<VersionSet<V>> {
   return fc.tuple(aVector, fc.array(fc.tuple(anActor, fc.integer({ min: 1, max: 8 })), { maxLength: 6 })).map(([context, picked]) => {
     const dots = new Map<string, Dot>();
-    for (const [actor, counter] of picked) if (covers(context, { actor, counter })) dots.set(JSON.stringify([actor, counter]), { actor, counter });
+    for (const [actor, counter] of picked)
+      if (covers(context, { actor, counter })) dots.set(JSON.stringify([actor, counter]), { actor, counter });
     const siblings: Version<V>[] = [...dots.values()].map((dot) => ({ dot, value: valueOf(dot) }));
     return { context, siblings: siblings.sort((x, y) => compareDots(x.dot, y.dot)) };
   });

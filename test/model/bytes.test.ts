@@ -35,7 +35,10 @@ const invalid = (action: () => unknown): boolean => {
 
 /** Texts that are likely to hold surrogates, alone and in pairs. */
 const surrogateText = fc.string({
-  unit: fc.oneof(fc.constantFrom('\ud800', '\udbff', '\udc00', '\udfff', 'a', 'é', '€', '\u{10ffff}', '\0', '\x7f', '\x80'), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 })),
+  unit: fc.oneof(
+    fc.constantFrom('\ud800', '\udbff', '\udc00', '\udfff', 'a', 'é', '€', '\u{10ffff}', '\0', '\x7f', '\x80'),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+  ),
 });
 const text = fc.oneof(anyText, surrogateText, fc.string({ unit: 'grapheme' }));
 
@@ -98,7 +101,20 @@ describe('text', () => {
   });
 
   it('[SE4] overlong forms, surrogate pairs in two halves and points beyond the last are refused', () => {
-    for (const bytes of ['\xc0\x80', '\xc1\xbf', '\xe0\x80\x80', '\xe0\x9f\xbf', '\xf0\x80\x80\x80', '\xf0\x8f\xbf\xbf', '\xed\xa0\x80\xed\xb0\x80', '\xf4\x90\x80\x80', '\xf5\x80\x80\x80', '\xff', '\x80', '\xe2\x82']) {
+    for (const bytes of [
+      '\xc0\x80',
+      '\xc1\xbf',
+      '\xe0\x80\x80',
+      '\xe0\x9f\xbf',
+      '\xf0\x80\x80\x80',
+      '\xf0\x8f\xbf\xbf',
+      '\xed\xa0\x80\xed\xb0\x80',
+      '\xf4\x90\x80\x80',
+      '\xf5\x80\x80\x80',
+      '\xff',
+      '\x80',
+      '\xe2\x82',
+    ]) {
       expect(bytesToText(bytes as ByteString), JSON.stringify(bytes)).toBeUndefined();
     }
     expect(bytesToText('\xed\xa0\x80' as ByteString)).toBe('\ud800');
@@ -108,7 +124,27 @@ describe('text', () => {
 
 /** Bytes made of the pieces of UTF-8, rarely put together as they should be. */
 const nearlyUtf8 = fc
-  .array(fc.constantFrom('a', '\xc2', '\xc3', '\xe0', '\xe2', '\xed', '\xef', '\xf0', '\xf4', '\x80', '\x8f', '\x90', '\x9f', '\xa0', '\xb0', '\xbf'), { maxLength: 8 })
+  .array(
+    fc.constantFrom(
+      'a',
+      '\xc2',
+      '\xc3',
+      '\xe0',
+      '\xe2',
+      '\xed',
+      '\xef',
+      '\xf0',
+      '\xf4',
+      '\x80',
+      '\x8f',
+      '\x90',
+      '\x9f',
+      '\xa0',
+      '\xb0',
+      '\xbf',
+    ),
+    { maxLength: 8 },
+  )
   .map((pieces) => pieces.join('') as ByteString);
 
 /** The grammar of generalised UTF-8 as a pattern (the WTF-8 specification, sections 3 and 4.2), without pairs of surrogates in two halves. */
@@ -153,7 +189,8 @@ describe('byte strings', () => {
   });
 
   it('[SE4] anything else than canonical base64url is refused', () => {
-    for (const bad of ['A', 'AB==', 'AB=', 'A+', 'A/', 'AAAAA', 'AA A', 'AA\n', 'AB', 'AAB', 'AAAA\u{1f98a}', 'ÄÄ']) expect(fromBase64Url(bad), bad).toBeUndefined();
+    for (const bad of ['A', 'AB==', 'AB=', 'A+', 'A/', 'AAAAA', 'AA A', 'AA\n', 'AB', 'AAB', 'AAAA\u{1f98a}', 'ÄÄ'])
+      expect(fromBase64Url(bad), bad).toBeUndefined();
     expect(fromBase64Url('')).toEqual(new Uint8Array(0));
     holds(
       1000,
@@ -213,19 +250,24 @@ describe('writer and reader', () => {
     const sizeHints = fc.array(fc.oneof(fc.nat({ max: 300 }), fc.constantFrom(0, 8192, 8193, 70_000)), { minLength: 6, maxLength: 6 });
     holds(
       300,
-      fc.property(sizeHints, fc.array(piece, { maxLength: 20 }), fc.shuffledSubarray([0, 1, 2, 3, 4, 5], { minLength: 6 }), (hints, pieces, order) => {
-        const writers = hints.map((hint) => new Writer(hint));
-        const expected: number[][] = hints.map(() => []);
-        for (const [index, bytes] of pieces) {
-          writers[index]?.raw(bytes);
-          expected[index]?.push(...bytes);
-          expect(writers[index]?.written().length).toBe(expected[index]?.length);
-        }
-        const finished = order.map((index) => [index, (writers[index] as Writer).finish()] as const);
-        // Those who come later take what was left over, and leave the rest alone.
-        for (let more = 0; more < 5; more++) new Writer().raw(new Uint8Array(100).fill(0xee)).finish();
-        for (const [index, bytes] of finished) expect([...bytes]).toEqual(expected[index]);
-      }),
+      fc.property(
+        sizeHints,
+        fc.array(piece, { maxLength: 20 }),
+        fc.shuffledSubarray([0, 1, 2, 3, 4, 5], { minLength: 6 }),
+        (hints, pieces, order) => {
+          const writers = hints.map((hint) => new Writer(hint));
+          const expected: number[][] = hints.map(() => []);
+          for (const [index, bytes] of pieces) {
+            writers[index]?.raw(bytes);
+            expected[index]?.push(...bytes);
+            expect(writers[index]?.written().length).toBe(expected[index]?.length);
+          }
+          const finished = order.map((index) => [index, (writers[index] as Writer).finish()] as const);
+          // Those who come later take what was left over, and leave the rest alone.
+          for (let more = 0; more < 5; more++) new Writer().raw(new Uint8Array(100).fill(0xee)).finish();
+          for (const [index, bytes] of finished) expect([...bytes]).toEqual(expected[index]);
+        },
+      ),
     );
   });
 

@@ -25,9 +25,19 @@ type Step =
 const aStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ type: fc.constant('up' as const), peer: aPeer }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('down' as const), peer: aPeer }) },
-  { weight: 5, arbitrary: fc.record({ type: fc.constant('ask' as const), peer: fc.oneof(aPeer, fc.constant(self)), timeoutMs: fc.integer({ min: 1, max: 50 }) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant('ask' as const),
+      peer: fc.oneof(aPeer, fc.constant(self)),
+      timeoutMs: fc.integer({ min: 1, max: 50 }),
+    }),
+  },
   // Mostly from the peer that was asked, sometimes from another one.
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('answer' as const), which: fc.nat(), from: fc.option(aPeer, { nil: undefined, freq: 3 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constant('answer' as const), which: fc.nat(), from: fc.option(aPeer, { nil: undefined, freq: 3 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('refuse' as const), which: fc.nat() }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('wait' as const), ms: fc.nat({ max: 30 }) }) },
 );

@@ -15,7 +15,11 @@ const at = (wall: number): { mono: number; wall: number } => ({ mono: 0, wall })
 const aStep = fc.oneof(
   fc.record({ type: fc.constant('next' as const), by: fc.integer({ min: -3_600_000, max: 3_600_000 }) }),
   fc.record({ type: fc.constant('next' as const), by: fc.constantFrom(0, 0, 1, 0.25) }),
-  fc.record({ type: fc.constant('observe' as const), by: fc.integer({ min: -2 * maxDriftMs, max: 2 * maxDriftMs }), tick: fc.oneof(fc.nat({ max: 3 }), fc.maxSafeNat()) }),
+  fc.record({
+    type: fc.constant('observe' as const),
+    by: fc.integer({ min: -2 * maxDriftMs, max: 2 * maxDriftMs }),
+    tick: fc.oneof(fc.nat({ max: 3 }), fc.maxSafeNat()),
+  }),
 );
 
 describe('the hybrid clock', () => {

@@ -5,7 +5,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { decodeMessage, decodeRumors, decodeSigned, encodeMessage, encodeRumors, encodeSigned, memberCluster } from '../../src/core/codec.ts';
+import {
+  decodeMessage,
+  decodeRumors,
+  decodeSigned,
+  encodeMessage,
+  encodeRumors,
+  encodeSigned,
+  memberCluster,
+} from '../../src/core/codec.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import type { Message } from '../../src/core/messages.ts';
 import { SeededRandom } from '../../src/core/random.ts';
@@ -68,7 +76,8 @@ describe('messages', () => {
       fc.property(aMessage, fc.nat({ max: 255 }), (message, more) => {
         const frame = encodeMessage(message).slice();
         expect(decoded(decodeMessage, Uint8Array.of(...frame, more))).toBeUndefined();
-        for (let length = 0; length < frame.length; length += 1 + (length >> 5)) expect(decoded(decodeMessage, frame.subarray(0, length))).toBeUndefined();
+        for (let length = 0; length < frame.length; length += 1 + (length >> 5))
+          expect(decoded(decodeMessage, frame.subarray(0, length))).toBeUndefined();
       }),
     );
   });

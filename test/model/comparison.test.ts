@@ -22,9 +22,18 @@ import { holds } from './property.ts';
 const n = 2;
 const partitions = 128;
 const peers = ['p1', 'p2', 'p3'] as PeerId[];
-const placement = new Placement(buildRing('compare', peers.map((peer) => ({ peer, host: peer, class: 'server' as const, weight: 8 })), partitions), 0);
+const placement = new Placement(
+  buildRing(
+    'compare',
+    peers.map((peer) => ({ peer, host: peer, class: 'server' as const, weight: 8 })),
+    partitions,
+  ),
+  0,
+);
 const pair = [peers[0], peers[1]] as [PeerId, PeerId];
-const shared = Array.from({ length: partitions }, (_, partition) => partition).filter((partition) => pair.every((peer) => placement.primaries(partition, n).includes(peer)));
+const shared = Array.from({ length: partitions }, (_, partition) => partition).filter((partition) =>
+  pair.every((peer) => placement.primaries(partition, n).includes(peer)),
+);
 const none: RecordSet = { context: [], siblings: [] };
 
 /** The trees of a peer that holds these keys, each with the given counter. */
@@ -36,7 +45,8 @@ function comparisonOf(keys: ReadonlyMap<string, number>, written: 'in memory' | 
     trees.tree(disk.now, partitionOf({ partitions }, address.position), n, () => {});
     disk.run();
     const record = { context: [{ actor: 'a' as Actor, counter }], siblings: [] };
-    for (const { key: row, value } of trees.replace(address, { n: 0, record: none }, { n, record })) if (value !== undefined) disk.rows.set(row, value);
+    for (const { key: row, value } of trees.replace(address, { n: 0, record: none }, { n, record }))
+      if (value !== undefined) disk.rows.set(row, value);
   }
   const read = written === 'in memory' ? trees : new Trees(disk.disk, partitions);
   const opened: (Comparison | MeshError)[] = [];
@@ -65,26 +75,38 @@ const leafNumber = (key: string): number => {
   return partitionOf({ partitions }, position) * leafCount + leafOf(position, partitions);
 };
 
-const content = fc.dictionary(fc.nat({ max: 60 }).map((index) => `key-${index}`), fc.integer({ min: 1, max: 3 }), { maxKeys: 40 }).map((keys) => new Map(Object.entries(keys)));
+const content = fc
+  .dictionary(
+    fc.nat({ max: 60 }).map((index) => `key-${index}`),
+    fc.integer({ min: 1, max: 3 }),
+    { maxKeys: 40 },
+  )
+  .map((keys) => new Map(Object.entries(keys)));
 
 describe('comparing', () => {
   it('[AE2] the descent finds the leaves with a difference in the shared partitions, and no others', () => {
     let found = 0;
     holds(
       60,
-      fc.property(content, content, fc.constantFrom('in memory' as const, 'on disk' as const), fc.boolean(), (one, other, written, nearlySame) => {
-        const theirContent = nearlySame ? new Map([...one, ...[...other].slice(0, 1)]) : other;
-        const [ours, theirs] = [comparisonOf(one, written), comparisonOf(theirContent, 'in memory')];
-        const keys = [...new Set([...one.keys(), ...theirContent.keys()])];
-        const differing = keys.filter((key) => one.get(key) !== theirContent.get(key)).map(leafNumber);
-        const expected = [...new Set(differing)].filter((leaf) => shared.includes(Math.floor(leaf / leafCount))).sort((a, b) => a - b);
-        const { leaves, asked } = descend(ours, theirs);
-        expect(leaves).toEqual(expected);
-        expect(descend(theirs, ours).leaves).toEqual(expected);
-        expect(asked).toBeLessThanOrEqual(1 + 3 * expected.length);
-        expect(ours.digest === theirs.digest).toBe(expected.length === 0);
-        found += expected.length;
-      }),
+      fc.property(
+        content,
+        content,
+        fc.constantFrom('in memory' as const, 'on disk' as const),
+        fc.boolean(),
+        (one, other, written, nearlySame) => {
+          const theirContent = nearlySame ? new Map([...one, ...[...other].slice(0, 1)]) : other;
+          const [ours, theirs] = [comparisonOf(one, written), comparisonOf(theirContent, 'in memory')];
+          const keys = [...new Set([...one.keys(), ...theirContent.keys()])];
+          const differing = keys.filter((key) => one.get(key) !== theirContent.get(key)).map(leafNumber);
+          const expected = [...new Set(differing)].filter((leaf) => shared.includes(Math.floor(leaf / leafCount))).sort((a, b) => a - b);
+          const { leaves, asked } = descend(ours, theirs);
+          expect(leaves).toEqual(expected);
+          expect(descend(theirs, ours).leaves).toEqual(expected);
+          expect(asked).toBeLessThanOrEqual(1 + 3 * expected.length);
+          expect(ours.digest === theirs.digest).toBe(expected.length === 0);
+          found += expected.length;
+        },
+      ),
     );
     expect(found).toBeGreaterThan(50);
     expect(shared.length).toBeGreaterThan(10);

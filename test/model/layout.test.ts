@@ -38,7 +38,9 @@ const aBucket = fc.constantFrom('a', 'ab', 'b', '__proto__', '..', 'A-Z_0.9');
 const aPeer = fc.constantFrom('12D3KooWA', '12D3KooWB', '12D3KooWA2', '__proto__').map((name) => name as PeerId);
 const anAddress = fc.tuple(aBucket, aKey).map(([bucket, key]) => addressOf(bucket, key));
 /** Keys over a small alphabet of hard bytes, so that they are each other's prefixes. */
-const aNearKey = fc.array(fc.constantFrom('\0', '\x01', 'a', '\xfe', '\xff'), { minLength: 1, maxLength: 4 }).map((letters) => letters.join('') as ByteString);
+const aNearKey = fc
+  .array(fc.constantFrom('\0', '\x01', 'a', '\xfe', '\xff'), { minLength: 1, maxLength: 4 })
+  .map((letters) => letters.join('') as ByteString);
 
 const inRange = ({ from, to }: StorageRange, key: ByteString): boolean => from <= key && key < to;
 const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
@@ -119,7 +121,9 @@ describe('ranges', () => {
         expect(inRange(leafRecordsRange(partition, leaf, partitions), recordKey(a))).toBe(true);
         const onwards = recordsRange(partition, partitions, 10, recordKey(a));
         expect(inRange(onwards, recordKey(a))).toBe(false);
-        expect(inRange(onwards, recordKey(b))).toBe(inRange(recordsRange(partition, partitions, 10), recordKey(b)) && recordKey(b) > recordKey(a));
+        expect(inRange(onwards, recordKey(b))).toBe(
+          inRange(recordsRange(partition, partitions, 10), recordKey(b)) && recordKey(b) > recordKey(a),
+        );
       }),
     );
   });
@@ -130,24 +134,40 @@ describe('ranges', () => {
       expect(ranges[0]?.from).toBe('r\0\0\0\0');
       expect(ranges.at(-1)?.to).toBe('s');
       for (let i = 1; i < partitions; i++) expect(ranges[i]?.from).toBe(ranges[i - 1]?.to);
-      const leaves = ranges.flatMap((_, partition) => Array.from({ length: leafCount }, (__, leaf) => leafRecordsRange(partition, leaf, partitions)));
+      const leaves = ranges.flatMap((_, partition) =>
+        Array.from({ length: leafCount }, (__, leaf) => leafRecordsRange(partition, leaf, partitions)),
+      );
       for (let i = 1; i < leaves.length; i++) if (leaves[i]?.from !== leaves[i - 1]?.to) expect.unreachable(`a gap before leaf ${i}`);
       expect([leaves[0]?.from, leaves.at(-1)?.to]).toEqual(['r\0\0\0\0', 's']);
     }
   });
 
   it('[VR8] listing a bucket by prefix and cursor gives the keys in bytewise order, page by page, and no other bucket', () => {
-    const stored = fc.uniqueArray(fc.tuple(fc.constantFrom('a', 'ab', 'b'), aNearKey), { selector: ([bucket, key]) => `${bucket}/${key}`, maxLength: 20 });
+    const stored = fc.uniqueArray(fc.tuple(fc.constantFrom('a', 'ab', 'b'), aNearKey), {
+      selector: ([bucket, key]) => `${bucket}/${key}`,
+      maxLength: 20,
+    });
     holds(
       500,
-      fc.property(stored, fc.constantFrom('a', 'ab', 'b'), fc.oneof(fc.constant('' as ByteString), aNearKey), fc.option(aNearKey, { nil: undefined }), (items, bucket, prefix, after) => {
-        const rows = items.map(([name, key]) => indexKey(addressOf(name, key)));
-        const range = keysRange(bucket, prefix, after, 100);
-        const listed = rows.filter((row) => inRange(range, row)).sort(bytewise).map((row) => keyOfIndex(bucket, row));
-        const expected = items.filter(([name, key]) => name === bucket && key.startsWith(prefix) && (after === undefined || key > after)).map(([, key]) => key);
-        expect(listed).toEqual(expected.sort(bytewise));
-        expect(range.from <= range.to).toBe(true);
-      }),
+      fc.property(
+        stored,
+        fc.constantFrom('a', 'ab', 'b'),
+        fc.oneof(fc.constant('' as ByteString), aNearKey),
+        fc.option(aNearKey, { nil: undefined }),
+        (items, bucket, prefix, after) => {
+          const rows = items.map(([name, key]) => indexKey(addressOf(name, key)));
+          const range = keysRange(bucket, prefix, after, 100);
+          const listed = rows
+            .filter((row) => inRange(range, row))
+            .sort(bytewise)
+            .map((row) => keyOfIndex(bucket, row));
+          const expected = items
+            .filter(([name, key]) => name === bucket && key.startsWith(prefix) && (after === undefined || key > after))
+            .map(([, key]) => key);
+          expect(listed).toEqual(expected.sort(bytewise));
+          expect(range.from <= range.to).toBe(true);
+        },
+      ),
     );
   });
 

@@ -15,7 +15,8 @@ import { holds } from './property.ts';
 const names = ['p1', 'p2', 'p3', '__proto__'] as PeerId[];
 const aPeer = fc.constantFrom(...names);
 
-const newTable = (cluster = 'test', partitions = 16): MemberTable => new MemberTable({ cluster, partitions, durableMin: 2, identity: fakeIdentity('me') });
+const newTable = (cluster = 'test', partitions = 16): MemberTable =>
+  new MemberTable({ cluster, partitions, durableMin: 2, identity: fakeIdentity('me') });
 
 /** A subject says one thing under one pair of numbers: the rest of the record follows from them. */
 function recordOf(peer: PeerId, incarnation: number, sequence: number): MemberRecord {
@@ -49,7 +50,10 @@ const someNews = fc.array(aNews, { maxLength: 16 });
 const inTwoOrders = <T>(items: fc.Arbitrary<T[]>): fc.Arbitrary<readonly [T[], T[]]> =>
   items.chain((list) => {
     const shuffled = fc.shuffledSubarray(list, { minLength: list.length });
-    return fc.tuple(fc.constant(list), fc.tuple(shuffled, fc.shuffledSubarray(list)).map(([all, some]) => [...all, ...some]));
+    return fc.tuple(
+      fc.constant(list),
+      fc.tuple(shuffled, fc.shuffledSubarray(list)).map(([all, some]) => [...all, ...some]),
+    );
   });
 
 const hear = (table: MemberTable, news: News): boolean => ('member' in news ? table.accept(news.member) : table.suspect(news.suspicion));
@@ -66,16 +70,27 @@ function naiveSummary(news: readonly News[]): MemberSummary[] {
   const records = news.flatMap((each) => ('member' in each ? [each.member.record] : []));
   const suspicions = news.flatMap((each) => ('suspicion' in each ? [each.suspicion] : []));
   return [...new Set(records.map((record) => record.peer))].sort().map((peer) => {
-    const [newest] = records.filter((record) => record.peer === peer).sort((a, b) => b.incarnation - a.incarnation || b.sequence - a.sequence);
+    const [newest] = records
+      .filter((record) => record.peer === peer)
+      .sort((a, b) => b.incarnation - a.incarnation || b.sequence - a.sequence);
     const { incarnation, sequence } = newest as MemberRecord;
     const against = suspicions.filter((suspicion) => suspicion.peer === peer && suspicion.incarnation >= incarnation);
-    return { peer, incarnation, sequence, health: against.length === 0 ? 'alive' : against.some((suspicion) => suspicion.dead) ? 'dead' : 'suspect' };
+    return {
+      peer,
+      incarnation,
+      sequence,
+      health: against.length === 0 ? 'alive' : against.some((suspicion) => suspicion.dead) ? 'dead' : 'suspect',
+    };
   });
 }
 
 function checkPlacement(table: MemberTable): void {
   const members = [...table.all()].map((member) => member.signed.record).filter((record) => record.status !== 'left');
-  const fresh = buildRing('test', members.map(({ peer, host, class: durability, weight: tokens }) => ({ peer, host, class: durability, weight: tokens })), 16);
+  const fresh = buildRing(
+    'test',
+    members.map(({ peer, host, class: durability, weight: tokens }) => ({ peer, host, class: durability, weight: tokens })),
+    16,
+  );
   expect(table.placement.ring).toEqual(fresh);
 }
 
@@ -220,7 +235,9 @@ describe('the member table', () => {
 /** What a peer sends of these members: the signed records, and what it holds against them. */
 function rumorsOf(table: MemberTable, peers: readonly PeerId[]): Rumors {
   const known = peers.flatMap((peer) => table.get(peer) ?? []);
-  const suspicions = known.filter((member) => weight[member.health] > 0).map(({ signed: { record }, health }) => ({ peer: record.peer, incarnation: record.incarnation, dead: health === 'dead' }));
+  const suspicions = known
+    .filter((member) => weight[member.health] > 0)
+    .map(({ signed: { record }, health }) => ({ peer: record.peer, incarnation: record.incarnation, dead: health === 'dead' }));
   return { members: known.map((member) => member.signed), suspicions };
 }
 

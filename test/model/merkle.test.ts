@@ -71,7 +71,8 @@ describe('the tree', () => {
         expect(leavesOf(tree)).toEqual(expected.leaves);
         expect(tree.inner()).toEqual(expected.inner);
         expect(tree.root).toBe(expected.root);
-        for (let node = 0; node < innerCount; node++) expect(tree.leavesUnder(node)).toEqual(expected.leaves.slice(node * 16, node * 16 + 16));
+        for (let node = 0; node < innerCount; node++)
+          expect(tree.leavesUnder(node)).toEqual(expected.leaves.slice(node * 16, node * 16 + 16));
       }),
     );
   });
@@ -80,16 +81,19 @@ describe('the tree', () => {
     const content = fc.uniqueArray(aChange, { selector: ([key]) => key, maxLength: 12 });
     holds(
       150,
-      fc.property(content.chain((items) => fc.tuple(fc.constant(items), fc.shuffledSubarray(items, { minLength: items.length }))), ([items, shuffled]) => {
-        const [one, other] = [new MerkleTree(), new MerkleTree()];
-        const records = new Map<string, RecordSet>();
-        for (const [key, next] of items) apply(one, records, key, next);
-        for (const [key, next] of shuffled) apply(other, new Map(), key, next);
-        expect(other.root).toBe(one.root);
-        for (const key of records.keys()) apply(one, new Map(records), key, emptyRecord);
-        expect(one.root).toBe(empty);
-        expect(one.root).toBe(new MerkleTree().root);
-      }),
+      fc.property(
+        content.chain((items) => fc.tuple(fc.constant(items), fc.shuffledSubarray(items, { minLength: items.length }))),
+        ([items, shuffled]) => {
+          const [one, other] = [new MerkleTree(), new MerkleTree()];
+          const records = new Map<string, RecordSet>();
+          for (const [key, next] of items) apply(one, records, key, next);
+          for (const [key, next] of shuffled) apply(other, new Map(), key, next);
+          expect(other.root).toBe(one.root);
+          for (const key of records.keys()) apply(one, new Map(records), key, emptyRecord);
+          expect(one.root).toBe(empty);
+          expect(one.root).toBe(new MerkleTree().root);
+        },
+      ),
     );
   });
 
@@ -107,7 +111,8 @@ describe('the tree', () => {
         const extra = `other-${key}`;
         apply(other, records, extra, record);
         const leaf = leafOf(addressOf('b', textToBytes(extra)).position, partitions);
-        const changed = (a: readonly string[], b: readonly string[]): number[] => a.flatMap((digest, index) => (digest === b[index] ? [] : [index]));
+        const changed = (a: readonly string[], b: readonly string[]): number[] =>
+          a.flatMap((digest, index) => (digest === b[index] ? [] : [index]));
         expect(changed(leavesOf(one), leavesOf(other))).toEqual([leaf]);
         expect(changed(one.inner(), other.inner())).toEqual([Math.floor(leaf / 16)]);
         expect(one.root).not.toBe(other.root);
@@ -177,8 +182,13 @@ describe('record digests', () => {
       fc.property(aRecord, aRecord, (a, b) => {
         const address = addressOf('b', textToBytes('key'));
         const clockOf = (record: RecordSet): string => JSON.stringify([record.context, record.siblings.map((version) => version.dot)]);
-        expect(recordDigest(address, a) === recordDigest(address, b)).toBe(clockOf(a) === clockOf(b) || (a.context.length === 0 && b.context.length === 0));
-        const otherValues = { context: a.context, siblings: a.siblings.map(({ dot, value }) => ({ dot, value: { ...value, bytes: Uint8Array.of(1, 2, 3) } })) };
+        expect(recordDigest(address, a) === recordDigest(address, b)).toBe(
+          clockOf(a) === clockOf(b) || (a.context.length === 0 && b.context.length === 0),
+        );
+        const otherValues = {
+          context: a.context,
+          siblings: a.siblings.map(({ dot, value }) => ({ dot, value: { ...value, bytes: Uint8Array.of(1, 2, 3) } })),
+        };
         expect(recordDigest(address, otherValues)).toBe(recordDigest(address, a));
         fc.pre(a.context.length > 0);
         expect(recordDigest(addressOf('b2', textToBytes('key')), a)).not.toBe(recordDigest(address, a));

@@ -7,12 +7,23 @@ import fc from 'fast-check';
 import { encodeMember } from '../../src/core/codec.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import type { Dot, PeerId } from '../../src/core/ids.ts';
-import type { Answer, Call, MemberRecord, Message, PutCommand, PutOutcome, Receipt, Rumors, SignedMember } from '../../src/core/messages.ts';
+import type {
+  Answer,
+  Call,
+  MemberRecord,
+  Message,
+  PutCommand,
+  PutOutcome,
+  Receipt,
+  Rumors,
+  SignedMember,
+} from '../../src/core/messages.ts';
 import { aByteString, aKey, anActor, aRecord, aText, aVector } from './arbitraries.ts';
 
 const aUint = fc.oneof(fc.nat({ max: 200 }), fc.maxSafeNat());
 const aName = (maxBytes: number): fc.Arbitrary<string> => aText(maxBytes).filter((name) => name !== '');
-const printable = (maxLength: number): fc.Arbitrary<string> => fc.string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)), minLength: 1, maxLength });
+const printable = (maxLength: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCharCode(code)), minLength: 1, maxLength });
 const aBucket = fc.oneof(printable(64), fc.constantFrom('__proto__', 'constructor', '..', '%2F'));
 export const aPeer = fc.oneof(printable(128), fc.constantFrom('__proto__', 'toString')).map((name) => name as PeerId);
 const aClass = fc.constantFrom('server', 'tab', 'ephemeral');
@@ -85,28 +96,64 @@ const is = <T extends string>(type: T): fc.Arbitrary<T> => fc.constant(type);
 
 export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call, { type: Type }>> } = {
   put: fc.record({ type: is('put'), command: aCommand }),
-  store: fc.record({ type: is('store'), bucket: aBucket, key: aKey, n: replicaCount, record: aRecord, owner: orNothing(aPeer), ordered: fc.boolean() }),
+  store: fc.record({
+    type: is('store'),
+    bucket: aBucket,
+    key: aKey,
+    n: replicaCount,
+    record: aRecord,
+    owner: orNothing(aPeer),
+    ordered: fc.boolean(),
+  }),
   fetch: fc.record({ type: is('fetch'), bucket: aBucket, key: aKey }),
-  list: fc.record({ type: is('list'), bucket: aBucket, prefix: aByteString(0, 20), after: orNothing(aByteString(0, 20)), limit: fc.integer({ min: 1, max: 1000 }) }),
-  compare: fc.record({ type: is('compare'), n: replicaCount, level: fc.constantFrom('all', 'group', 'partition', 'inner'), nodes: someNodes, digest: aDigest }),
+  list: fc.record({
+    type: is('list'),
+    bucket: aBucket,
+    prefix: aByteString(0, 20),
+    after: orNothing(aByteString(0, 20)),
+    limit: fc.integer({ min: 1, max: 1000 }),
+  }),
+  compare: fc.record({
+    type: is('compare'),
+    n: replicaCount,
+    level: fc.constantFrom('all', 'group', 'partition', 'inner'),
+    nodes: someNodes,
+    digest: aDigest,
+  }),
   leaves: fc.record({ type: is('leaves'), n: replicaCount, nodes: someNodes }),
   probe: fc.record({ type: is('probe') }),
   probeFor: fc.record({ type: is('probeFor'), target: aPeer }),
   sync: fc.record({ type: is('sync'), view: aText(64) }),
 };
 
-const aSummary = fc.record({ peer: aPeer, incarnation: aUint, sequence: aUint, health: fc.constantFrom('alive' as const, 'suspect' as const, 'dead' as const) });
+const aSummary = fc.record({
+  peer: aPeer,
+  incarnation: aUint,
+  sequence: aUint,
+  health: fc.constantFrom('alive' as const, 'suspect' as const, 'dead' as const),
+});
 
 export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract<Answer, { type: Type }>> } = {
   putDone: fc.record({ type: is('putDone'), result: anOutcome }),
   stored: fc.record({ type: is('stored'), durable: fc.boolean() }),
   fetched: fc.record({ type: is('fetched'), record: aRecord }),
-  listed: fc.record({ type: is('listed'), entries: fc.array(fc.record({ key: aKey, record: aRecord }), { maxLength: 3 }), more: fc.boolean() }),
+  listed: fc.record({
+    type: is('listed'),
+    entries: fc.array(fc.record({ key: aKey, record: aRecord }), { maxLength: 3 }),
+    more: fc.boolean(),
+  }),
   digests: fc.record({ type: is('digests'), digests: fc.array(aDigest, { maxLength: 20 }) }),
-  leafKeys: fc.record({ type: is('leafKeys'), entries: fc.array(fc.record({ bucket: aBucket, key: aKey, digest: aDigest }), { maxLength: 4 }) }),
+  leafKeys: fc.record({
+    type: is('leafKeys'),
+    entries: fc.array(fc.record({ bucket: aBucket, key: aKey, digest: aDigest }), { maxLength: 4 }),
+  }),
   probed: fc.record({ type: is('probed'), alive: fc.boolean() }),
   synced: fc.record({ type: is('synced'), summary: orNothing(fc.array(aSummary, { maxLength: 4 })) }),
-  refused: fc.record({ type: is('refused'), code: fc.constantFrom<ErrorCode>('NOT_OWNER', 'STORAGE_FULL', 'INTERNAL'), message: aText(150) }),
+  refused: fc.record({
+    type: is('refused'),
+    code: fc.constantFrom<ErrorCode>('NOT_OWNER', 'STORAGE_FULL', 'INTERNAL'),
+    message: aText(150),
+  }),
 };
 
 export const aMessage: fc.Arbitrary<Message> = fc.oneof(

@@ -6,7 +6,20 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { MeshError } from '../../src/core/errors.ts';
-import { asked, checkQuorum, counted, failed, majority, openTally, overlaps, type Role, succeeded, type Tally, type Verdict, verdict } from '../../src/core/quorum.ts';
+import {
+  asked,
+  checkQuorum,
+  counted,
+  failed,
+  majority,
+  openTally,
+  overlaps,
+  type Role,
+  succeeded,
+  type Tally,
+  type Verdict,
+  verdict,
+} from '../../src/core/quorum.ts';
 import { holds } from './property.ts';
 
 interface Asked {
@@ -68,15 +81,20 @@ describe('the tally', () => {
     for (let n = 1; n <= 6; n++) {
       const subsets = Array.from({ length: 2 ** n }, (_, bits) => bits);
       const ofSize = (size: number): number[] => subsets.filter((bits) => bits.toString(2).replaceAll('0', '').length === size);
-      for (let r = 1; r <= n; r++) for (let w = 1; w <= n; w++) expect(overlaps(n, r, w)).toBe(ofSize(r).every((a) => ofSize(w).every((b) => (a & b) !== 0)));
+      for (let r = 1; r <= n; r++)
+        for (let w = 1; w <= n; w++) expect(overlaps(n, r, w)).toBe(ofSize(r).every((a) => ofSize(w).every((b) => (a & b) !== 0)));
       expect(overlaps(n, majority(n), majority(n))).toBe(true);
       if (n > 1) expect(overlaps(n, majority(n), n - majority(n))).toBe(false);
     }
   });
 
   it('[QR1] numbers that never make a quorum are refused with QUORUM_INVALID', () => {
-    const good = (n: number, r: number, w: number): boolean => [n, r, w].every(Number.isInteger) && n >= 1 && n <= 16 && r >= 1 && r <= n && w >= 1 && w <= n;
-    const aNumber = fc.oneof({ weight: 9, arbitrary: fc.integer({ min: -1, max: 18 }) }, fc.constantFrom(0.5, Number.NaN, Infinity, -Infinity, 2.5));
+    const good = (n: number, r: number, w: number): boolean =>
+      [n, r, w].every(Number.isInteger) && n >= 1 && n <= 16 && r >= 1 && r <= n && w >= 1 && w <= n;
+    const aNumber = fc.oneof(
+      { weight: 9, arbitrary: fc.integer({ min: -1, max: 18 }) },
+      fc.constantFrom(0.5, Number.NaN, Infinity, -Infinity, 2.5),
+    );
     const results = new Set<boolean>();
     holds(
       1000,

@@ -10,7 +10,17 @@ import { compareTimes, type Timestamp } from '../../src/core/clock.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import { crc32c } from '../../src/core/hash.ts';
 import type { Dot } from '../../src/core/ids.ts';
-import { decodeRecord, encodeRecord, liveSiblings, readVector, recordSize, type RecordSet, type RecordVersion, resolve, writeVector } from '../../src/core/record.ts';
+import {
+  decodeRecord,
+  encodeRecord,
+  liveSiblings,
+  readVector,
+  recordSize,
+  type RecordSet,
+  type RecordVersion,
+  resolve,
+  writeVector,
+} from '../../src/core/record.ts';
 import { compareDots, merge, update } from '../../src/core/versions.ts';
 import { anActor, aRecord, aStored, aVector } from './arbitraries.ts';
 import { holds } from './property.ts';
@@ -66,12 +76,18 @@ describe('the bytes of a record', () => {
 
   it('[ST3] [SE4] whatever has a fitting checksum is a record in its only form, or RECORD_CORRUPT', () => {
     let valid = 0;
-    const change = fc.record({ at: fc.nat(), value: fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(0, 1, 2, 0x7f, 0x80, 0xff)), remove: fc.nat({ max: 3 }), insert: fc.nat({ max: 1 }) });
+    const change = fc.record({
+      at: fc.nat(),
+      value: fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(0, 1, 2, 0x7f, 0x80, 0xff)),
+      remove: fc.nat({ max: 3 }),
+      insert: fc.nat({ max: 1 }),
+    });
     holds(
       3000,
       fc.property(aRecord, fc.array(change, { minLength: 1, maxLength: 2 }), (record, changes) => {
         const body = [...encodeRecord(record).slice(0, -4)];
-        for (const { at, value, remove, insert } of changes) body.splice(at % (body.length + 1), Math.max(0, remove - 1), ...(insert ? [value] : []));
+        for (const { at, value, remove, insert } of changes)
+          body.splice(at % (body.length + 1), Math.max(0, remove - 1), ...(insert ? [value] : []));
         const bytes = sealed(Uint8Array.from(body));
         if (corrupt(bytes)) return;
         valid++;

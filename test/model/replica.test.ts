@@ -31,7 +31,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
 );
 
 class World {
-  readonly #minted: { readonly value: string; readonly outcome: Outcome<Minted> }[] = [];
+  readonly #minted: { readonly key: string; readonly value: string; readonly outcome: Outcome<Minted> }[] = [];
   readonly #stored: { readonly value: string; readonly outcome: Outcome<undefined> }[] = [];
   readonly #puts = new Map<string, ReturnType<typeof command>>();
   readonly #others = new OneReplica('other');
@@ -43,7 +43,7 @@ class World {
         const put = (step.again ? this.#puts.get(step.key) : undefined) ?? command(step.key, `mine ${this.#minted.length}`);
         this.#puts.set(step.key, put);
         const outcome = this.one.mint(put, step.hinted ? someone : undefined);
-        this.#minted.push({ value: new TextDecoder().decode(put.bytes), outcome });
+        this.#minted.push({ key: step.key, value: new TextDecoder().decode(put.bytes), outcome });
         return;
       }
       case 'store': {
@@ -78,13 +78,12 @@ class World {
     const acknowledged = [...this.#minted, ...this.#stored].filter(({ outcome }) => outcome.ended > 0 && outcome.error === undefined);
     expect(acknowledged.map(({ value }) => value).filter((value) => !found.has(value))).toEqual([]);
     expect([...this.#minted, ...this.#stored].every(({ outcome }) => outcome.ended <= 1)).toBe(true);
-    const names = new Map<string, string>();
-    for (const { value, outcome } of this.#minted) {
+    const named = new Map<string, string>();
+    for (const { key, value, outcome } of this.#minted) {
       if (outcome.value === undefined) continue;
-      const { dot, record } = outcome.value;
-      expect(names.get(`${dotText(dot)} of ${record.siblings.length}`) ?? value).toBe(value);
-      const name = `${value.split(' ')[0]} ${dotText(dot)}`;
-      names.set(name, value);
+      const name = `${key} ${dotText(outcome.value.dot)}`;
+      expect(named.get(name) ?? value, name).toBe(value);
+      named.set(name, value);
     }
     for (const replica of [this.one, restarted]) expect(replica.inconsistencies(keys)).toEqual([]);
     expect(restarted.keys()).toEqual(keys.filter((key) => restarted.stored(key).context.length > 0));
@@ -106,7 +105,10 @@ const schedule = fc.array(aStep, { maxLength: 30, size: 'max' });
 
 describe('a replica under random schedules', () => {
   it('[ST2] [AE1] keeps what it acknowledged, in any order of answers and with restarts', () => {
-    holds(150, fc.property(schedule, (steps) => run(steps.filter((step) => step.type !== 'fail'))));
+    holds(
+      150,
+      fc.property(schedule, (steps) => run(steps.filter((step) => step.type !== 'fail'))),
+    );
   });
 
   it.fails('[ST2] [ST4] [AE1] keeps what it acknowledged, and trees and index that fit, when commits fail now and then', () => {

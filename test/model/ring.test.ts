@@ -8,7 +8,17 @@ import { describe, expect, it } from 'vitest';
 
 import type { DurabilityClass, PeerId } from '../../src/core/ids.ts';
 import { Placement } from '../../src/core/placement.ts';
-import { buildRing, ownership, peerTokens, place, type Ring, type RingMember, tokenOwner, tokenPosition, walk } from '../../src/core/ring.ts';
+import {
+  buildRing,
+  ownership,
+  peerTokens,
+  place,
+  type Ring,
+  type RingMember,
+  tokenOwner,
+  tokenPosition,
+  walk,
+} from '../../src/core/ring.ts';
 import { holds } from './property.ts';
 
 const utf8 = new TextEncoder();
@@ -17,7 +27,16 @@ const circle = 2 ** 32;
 function naiveTokens(cluster: string, peer: string, count: number): number[] {
   return Array.from({ length: count }, (_, index) => {
     const block = Math.floor(index / 8);
-    const seed = [...utf8.encode(cluster), 0, ...utf8.encode(peer), 0, block >>> 24, (block >>> 16) & 255, (block >>> 8) & 255, block & 255];
+    const seed = [
+      ...utf8.encode(cluster),
+      0,
+      ...utf8.encode(peer),
+      0,
+      block >>> 24,
+      (block >>> 16) & 255,
+      (block >>> 8) & 255,
+      block & 255,
+    ];
     return new DataView(sha256(Uint8Array.from(seed)).buffer).getUint32((index % 8) * 4);
   });
 }
@@ -52,7 +71,12 @@ const peerNames = ['p1', 'p2', 'p3', 'p4', 'p5', 'p6', 'p7', 'p8'].map((name) =>
 const aClass = fc.constantFrom<DurabilityClass>('server', 'server', 'tab', 'ephemeral');
 
 function someMembers(weight: fc.Arbitrary<number>, hosts: number): fc.Arbitrary<RingMember[]> {
-  const aMember = fc.record({ peer: fc.constantFrom(...peerNames), host: fc.nat({ max: hosts - 1 }).map((host) => `host-${host}`), class: aClass, weight });
+  const aMember = fc.record({
+    peer: fc.constantFrom(...peerNames),
+    host: fc.nat({ max: hosts - 1 }).map((host) => `host-${host}`),
+    class: aClass,
+    weight,
+  });
   return fc.uniqueArray(aMember, { selector: (member) => member.peer, maxLength: peerNames.length });
 }
 
@@ -77,8 +101,15 @@ describe('tokens', () => {
         const expected = members
           .flatMap(({ peer, weight }) => naiveTokens(cluster, peer, weight).map((position) => ({ position, peer })))
           .sort((a, b) => a.position - b.position || (a.peer < b.peer ? -1 : 1));
-        expect([...ring.tokens].map((token) => ({ position: tokenPosition(token), peer: ring.members[tokenOwner(token)]?.peer }))).toEqual(expected);
-        expect(peersOf(ring.members)).toEqual(members.filter((member) => member.weight > 0).map((member) => member.peer).sort());
+        expect([...ring.tokens].map((token) => ({ position: tokenPosition(token), peer: ring.members[tokenOwner(token)]?.peer }))).toEqual(
+          expected,
+        );
+        expect(peersOf(ring.members)).toEqual(
+          members
+            .filter((member) => member.weight > 0)
+            .map((member) => member.peer)
+            .sort(),
+        );
       }),
     );
   });
@@ -88,12 +119,18 @@ describe('the walk', () => {
   it('[RG2] meets the peers in the order of their first tokens clockwise, each once', () => {
     holds(
       150,
-      fc.property(aCluster, someMembers(fc.nat({ max: 12 }), 4), fc.constantFrom(2, 16, 256), fc.double({ min: 0, max: 0.999, noNaN: true }), (cluster, members, partitions, at) => {
-        const partition = Math.floor(at * partitions);
-        const ring = buildRing(cluster, members, partitions);
-        const expected = naiveWalk(members, partitions, partition, (member) => naiveTokens(cluster, member.peer, member.weight));
-        expect(peersOf(walk(ring, partition))).toEqual(peersOf(expected));
-      }),
+      fc.property(
+        aCluster,
+        someMembers(fc.nat({ max: 12 }), 4),
+        fc.constantFrom(2, 16, 256),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (cluster, members, partitions, at) => {
+          const partition = Math.floor(at * partitions);
+          const ring = buildRing(cluster, members, partitions);
+          const expected = naiveWalk(members, partitions, partition, (member) => naiveTokens(cluster, member.peer, member.weight));
+          expect(peersOf(walk(ring, partition))).toEqual(peersOf(expected));
+        },
+      ),
     );
   });
 
@@ -101,13 +138,18 @@ describe('the walk', () => {
     const positions = fc.array(fc.constantFrom(0, 1, 2 ** 28, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1), { minLength: 1, maxLength: 3 });
     holds(
       200,
-      fc.property(someMembers(fc.constant(1), 4), fc.array(positions, { minLength: 8, maxLength: 8 }), fc.nat({ max: 15 }), (members, drawn, partition) => {
-        const tokens = new Map(members.map((member, index) => [member.peer, drawn[index] as number[]]));
-        const tokensOf = (member: RingMember): number[] => tokens.get(member.peer) ?? [];
-        const weighted = members.map((member) => ({ ...member, weight: tokensOf(member).length }));
-        const ring = buildRing('ties', weighted, 16, (member) => Uint32Array.from(tokensOf(member)));
-        expect(peersOf(walk(ring, partition))).toEqual(peersOf(naiveWalk(weighted, 16, partition, tokensOf)));
-      }),
+      fc.property(
+        someMembers(fc.constant(1), 4),
+        fc.array(positions, { minLength: 8, maxLength: 8 }),
+        fc.nat({ max: 15 }),
+        (members, drawn, partition) => {
+          const tokens = new Map(members.map((member, index) => [member.peer, drawn[index] as number[]]));
+          const tokensOf = (member: RingMember): number[] => tokens.get(member.peer) ?? [];
+          const weighted = members.map((member) => ({ ...member, weight: tokensOf(member).length }));
+          const ring = buildRing('ties', weighted, 16, (member) => Uint32Array.from(tokensOf(member)));
+          expect(peersOf(walk(ring, partition))).toEqual(peersOf(naiveWalk(weighted, 16, partition, tokensOf)));
+        },
+      ),
     );
   });
 
@@ -115,7 +157,9 @@ describe('the walk', () => {
     holds(
       60,
       fc.property(
-        someMembers(fc.nat({ max: 12 }), 4).chain((members) => fc.tuple(fc.constant(members), fc.shuffledSubarray(members, { minLength: members.length }))),
+        someMembers(fc.nat({ max: 12 }), 4).chain((members) =>
+          fc.tuple(fc.constant(members), fc.shuffledSubarray(members, { minLength: members.length })),
+        ),
         ([members, shuffled]) => {
           const [one, other] = [buildRing('order', members, 32), buildRing('order', shuffled, 32)];
           expect(other).toEqual(one);
@@ -134,21 +178,27 @@ describe('preference lists', () => {
     let conflicts = 0;
     holds(
       1500,
-      fc.property(someMembers(fc.integer({ min: 1, max: 3 }), 6), n, durableMin, fc.nat({ max: 7 }), (members, wanted, durable, partition) => {
-        const ring = buildRing('best', members, 8);
-        const walked = [...walk(ring, partition)];
-        const placed = place(ring, partition, wanted, durable);
-        const chosen = placed.primaries.map((peer) => members.find((member) => member.peer === peer) as RingMember);
-        const best = walked.length === 0 ? [] : bestChoice(walked, wanted, durable);
-        expect(new Set(placed.primaries).size).toBe(placed.primaries.length);
-        expect(chosen.length).toBe(Math.min(wanted, walked.length));
-        expect(placed.hosts).toBe(hostsOf(chosen));
-        expect(Math.min(serversOf(chosen), durable)).toBe(Math.min(serversOf(best), durable));
-        expect(hostsOf(chosen)).toBe(hostsOf(best));
-        // When no wish had to give way, it is the very choice, in the order of the walk.
-        if (hostsOf(best) === wanted && serversOf(best) >= Math.min(durable, wanted)) expect(peersOf(chosen)).toEqual(peersOf(best));
-        else conflicts++;
-      }),
+      fc.property(
+        someMembers(fc.integer({ min: 1, max: 3 }), 6),
+        n,
+        durableMin,
+        fc.nat({ max: 7 }),
+        (members, wanted, durable, partition) => {
+          const ring = buildRing('best', members, 8);
+          const walked = [...walk(ring, partition)];
+          const placed = place(ring, partition, wanted, durable);
+          const chosen = placed.primaries.map((peer) => members.find((member) => member.peer === peer) as RingMember);
+          const best = walked.length === 0 ? [] : bestChoice(walked, wanted, durable);
+          expect(new Set(placed.primaries).size).toBe(placed.primaries.length);
+          expect(chosen.length).toBe(Math.min(wanted, walked.length));
+          expect(placed.hosts).toBe(hostsOf(chosen));
+          expect(Math.min(serversOf(chosen), durable)).toBe(Math.min(serversOf(best), durable));
+          expect(hostsOf(chosen)).toBe(hostsOf(best));
+          // When no wish had to give way, it is the very choice, in the order of the walk.
+          if (hostsOf(best) === wanted && serversOf(best) >= Math.min(durable, wanted)) expect(peersOf(chosen)).toEqual(peersOf(best));
+          else conflicts++;
+        },
+      ),
     );
     expect(conflicts).toBeGreaterThan(100);
   });
@@ -163,7 +213,9 @@ describe('preference lists', () => {
           for (let partition = 0; partition < 8; partition++) {
             for (const wanted of [1, 2, 3, 16]) {
               expect(placement.placed(partition, wanted)).toEqual(place(ring, partition, wanted, durable));
-              const others = peersOf(walk(ring, partition)).filter((peer) => !placement.primaries(partition, wanted).includes(peer as PeerId));
+              const others = peersOf(walk(ring, partition)).filter(
+                (peer) => !placement.primaries(partition, wanted).includes(peer as PeerId),
+              );
               expect([...placement.fallbacks(partition, wanted)]).toEqual(others);
             }
           }

@@ -58,8 +58,14 @@ const aReplica = fc.nat({ max: replicaCount - 1 });
 const aClient = fc.nat({ max: clientCount - 1 });
 
 const aStep: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('put' as const), client: aClient, at: aReplica, blind: fc.boolean(), remember: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant('get' as const), client: aClient, from: fc.array(aReplica, { minLength: 1, maxLength: 2 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constant('put' as const), client: aClient, at: aReplica, blind: fc.boolean(), remember: fc.boolean() }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant('get' as const), client: aClient, from: fc.array(aReplica, { minLength: 1, maxLength: 2 }) }),
+  },
   { weight: 3, arbitrary: fc.record({ type: fc.constant('send' as const), from: aReplica, to: aReplica }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('keep' as const), from: aReplica }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('late' as const), copy: fc.nat({ max: 3 }), to: aReplica }) },
@@ -126,7 +132,8 @@ class World {
   }
 
   heal(): void {
-    for (let round = 0; round < 2; round++) for (let from = 0; from < replicaCount; from++) for (let to = 0; to < replicaCount; to++) this.run({ type: 'send', from, to });
+    for (let round = 0; round < 2; round++)
+      for (let from = 0; from < replicaCount; from++) for (let to = 0; to < replicaCount; to++) this.run({ type: 'send', from, to });
   }
 }
 
@@ -204,7 +211,8 @@ describe('the semilattice', () => {
         context.forEach((range, index) => {
           const before = context[index - 1];
           expect((range.from ?? 1) <= range.counter && range.from !== 1).toBe(true);
-          if (before !== undefined) expect(before.actor < range.actor || (before.actor === range.actor && before.counter + 1 < (range.from ?? 1))).toBe(true);
+          if (before !== undefined)
+            expect(before.actor < range.actor || (before.actor === range.actor && before.counter + 1 < (range.from ?? 1))).toBe(true);
         });
         expect(new Set(dotsOf({ context, siblings })).size).toBe(siblings.length);
         for (const { dot, value } of siblings) {
@@ -235,7 +243,10 @@ describe('the semilattice', () => {
   });
 
   it('[VR1] ranges that overlap or touch become one', () => {
-    const someDots = fc.array(fc.record({ actor: fc.constantFrom('a' as Actor, '__proto__' as Actor), counter: fc.integer({ min: 1, max: 9 }) }), { maxLength: 9 });
+    const someDots = fc.array(
+      fc.record({ actor: fc.constantFrom('a' as Actor, '__proto__' as Actor), counter: fc.integer({ min: 1, max: 9 }) }),
+      { maxLength: 9 },
+    );
     holds(
       500,
       fc.property(someDots, someDots, (a, b) => {
@@ -330,7 +341,8 @@ describe('updates', () => {
   });
 
   it('[VR7] keeping the greatest leaves one version, the same at every replica and in every order of merging', () => {
-    const order = (a: { dot: Dot; value: string }, b: { dot: Dot; value: string }): number => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0);
+    const order = (a: { dot: Dot; value: string }, b: { dot: Dot; value: string }): number =>
+      a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
     holds(
       300,
       fc.property(aValueSet, aValueSet, (a, b) => {

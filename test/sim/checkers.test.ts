@@ -15,11 +15,15 @@ describe('[IN] dots are unique', () => {
   const first = put('v1', 0, 1, { dots: { v1: 'A.0:1' } });
 
   it('accepts a dot that is told again and again, and the same dot on another key', () => {
-    expect(complaints(first, get(['v1'], 2, 3, { dots: { v1: 'A.0:1' } }), put('w1', 4, 5, { key: 'other', dots: { w1: 'A.0:1' } }))).toEqual([]);
+    expect(
+      complaints(first, get(['v1'], 2, 3, { dots: { v1: 'A.0:1' } }), put('w1', 4, 5, { key: 'other', dots: { w1: 'A.0:1' } })),
+    ).toEqual([]);
   });
 
   it('finds a dot with two values', () => {
-    expect(messages(first, put('v2', 2, 3, { dots: { v2: 'A.0:1' } }), final(['v1', 'v2'], 'A'))).toEqual(['dot A.0:1 names two values: v1 and v2']);
+    expect(messages(first, put('v2', 2, 3, { dots: { v2: 'A.0:1' } }), final(['v1', 'v2'], 'A'))).toEqual([
+      'dot A.0:1 names two values: v1 and v2',
+    ]);
   });
 
   it('finds a value with two dots: a put that became a sibling of itself', () => {
@@ -100,7 +104,9 @@ describe('[IN] no resurrection', () => {
   });
 
   it('finds the old value at a replica in the end', () => {
-    expect(complaints(put('v1', 0, 1), remove('d1', 2, 3, { seen: ['v1'] }), final(['v1'], 'A'), final(['v1'], 'B'))).toEqual(['resurrection']);
+    expect(complaints(put('v1', 0, 1), remove('d1', 2, 3, { seen: ['v1'] }), final(['v1'], 'A'), final(['v1'], 'B'))).toEqual([
+      'resurrection',
+    ]);
   });
 });
 
@@ -110,7 +116,11 @@ describe('[IN] no value beside its own descendant', () => {
   });
 
   it('[VR1] finds a value beside one whose writer had seen it, directly or through others, in a read of any mode', () => {
-    const chain = [put('v1', 0, null, { status: 'info' }), put('v2', 2, null, { seen: ['v1'], status: 'info' }), put('v3', 4, null, { seen: ['v2'], status: 'info' })];
+    const chain = [
+      put('v1', 0, null, { status: 'info' }),
+      put('v2', 2, null, { seen: ['v1'], status: 'info' }),
+      put('v3', 4, null, { seen: ['v2'], status: 'info' }),
+    ];
     expect(complaints(...chain, get(['v1', 'v2'], 5, 6, { process: 'weak1' }))).toEqual(['concurrency']);
     expect(complaints(...chain, get(['v1', 'v3'], 5, 6))).toEqual(['concurrency']);
   });
@@ -150,7 +160,16 @@ describe('[QR3] strict reads are fresh', () => {
 
 describe('[IN] replicas and roots are equal after healing', () => {
   it('accepts equal replicas, in whatever order they tell their siblings', () => {
-    expect(complaints(put('v1', 0, 1), put('v2', 0, 1), final(['v1', 'v2'], 'A'), final(['v2', 'v1'], 'B'), root('7', 'A', 'ff'), root('7', 'B', 'ff'))).toEqual([]);
+    expect(
+      complaints(
+        put('v1', 0, 1),
+        put('v2', 0, 1),
+        final(['v1', 'v2'], 'A'),
+        final(['v2', 'v1'], 'B'),
+        root('7', 'A', 'ff'),
+        root('7', 'B', 'ff'),
+      ),
+    ).toEqual([]);
   });
 
   it('finds replicas that differ, and one that is silent', () => {
@@ -159,7 +178,9 @@ describe('[IN] replicas and roots are equal after healing', () => {
   });
 
   it('finds roots that differ', () => {
-    expect(messages(root('7', 'A', 'ff'), root('7', 'B', 'fe'), root('8', 'A', 'fe'))).toEqual(['the roots of partition 7 differ: A has ff, B has fe']);
+    expect(messages(root('7', 'A', 'ff'), root('7', 'B', 'fe'), root('8', 'A', 'fe'))).toEqual([
+      'the roots of partition 7 differ: A has ff, B has fe',
+    ]);
   });
 });
 
@@ -169,9 +190,18 @@ describe('histories as text', () => {
   it('are one JSON line for each row, and come back as they were', () => {
     expect(historyText(rows).split('\n')).toHaveLength(rows.length + 1);
     expect(parseHistory(historyText(rows))).toEqual(rows);
-    expect(Object.keys(JSON.parse(historyText(rows).split('\n')[0] ?? '{}') as object)).toEqual(
-      ['process', 'op', 'key', 'valueId', 'seen', 'returned', 'invoke', 'complete', 'status', 'dots'],
-    );
+    expect(Object.keys(JSON.parse(historyText(rows).split('\n')[0] ?? '{}') as object)).toEqual([
+      'process',
+      'op',
+      'key',
+      'valueId',
+      'seen',
+      'returned',
+      'invoke',
+      'complete',
+      'status',
+      'dots',
+    ]);
   });
 
   it('name the line that is damaged', () => {

@@ -93,7 +93,8 @@ describe('a peer stands still', () => {
     const cluster = mesh({ seed });
     const accusers = new Set<number>();
     cluster.onEvent((peer, event) => {
-      if (event.type === 'member' && (event.state === 'suspect' || event.state === 'dead') && event.peer !== cluster.peer(2).id) accusers.add(peer);
+      if (event.type === 'member' && (event.state === 'suspect' || event.state === 'dead') && event.peer !== cluster.peer(2).id)
+        accusers.add(peer);
     });
     cluster.peer(2).pause();
     cluster.world.runFor(30_000);
@@ -107,7 +108,8 @@ describe('a peer stands still', () => {
     const cluster = mesh({ seed });
     const accused = new Set<string>();
     cluster.onEvent((_, event) => {
-      if (event.type === 'member' && (event.state === 'suspect' || event.state === 'dead') && event.peer !== cluster.peer(2).id) accused.add(event.peer);
+      if (event.type === 'member' && (event.state === 'suspect' || event.state === 'dead') && event.peer !== cluster.peer(2).id)
+        accused.add(event.peer);
     });
     cluster.peer(2).pause();
     cluster.world.runFor(10_000);
@@ -127,7 +129,12 @@ describe('a split', () => {
       [0, 1],
       [2, 3, 4],
     ]);
-    expect(cluster.world.runUntil(() => [0, 1].every((a) => [2, 3, 4].every((b) => cluster.view(a, b) === 'dead' && cluster.view(b, a) === 'dead')), 15_000)).toBe(true);
+    expect(
+      cluster.world.runUntil(
+        () => [0, 1].every((a) => [2, 3, 4].every((b) => cluster.view(a, b) === 'dead' && cluster.view(b, a) === 'dead')),
+        15_000,
+      ),
+    ).toBe(true);
     expect([cluster.view(0, 1), cluster.view(2, 4)]).toEqual(['alive', 'alive']);
     cluster.network.mendAll();
     expect(cluster.world.runUntil(() => cluster.whole, 20_000)).toBe(true);
@@ -139,7 +146,10 @@ describe('a split', () => {
     const { primaries, fallbacks } = placesOf(cluster, key);
     const [a = 0, b = 0, c = 0] = primaries;
     put(cluster, a, key, 'before');
-    cluster.split([[a, b], [c, ...fallbacks]]);
+    cluster.split([
+      [a, b],
+      [c, ...fallbacks],
+    ]);
     cluster.world.runFor(5000);
     expect(put(cluster, a, key, 'during', { context: get(cluster, a, key).context }).outcome).toBe('ok');
     expect(get(cluster, b, key).values).toEqual(['during']);

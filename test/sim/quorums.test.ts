@@ -16,7 +16,9 @@ describe('sloppy quorums', () => {
     const outcome = put(cluster, a, key, 'v1', { mode: 'sloppy' });
     expect([outcome.outcome, outcome.sloppy]).toEqual(['ok', true]);
     expect(outcome.receipts.filter((receipt) => receipt.role === 'fallback' && receipt.state === 'stored').length).toBeGreaterThan(0);
-    expect(tryPut(cluster, a, 'strict one', 'v1', { budgetMs: 1000 })).toMatchObject({ type: expect.stringMatching(/put|failed/) as string });
+    expect(tryPut(cluster, a, 'strict one', 'v1', { budgetMs: 1000 })).toMatchObject({
+      type: expect.stringMatching(/put|failed/) as string,
+    });
     cluster.world.runFor(1000);
     expect(hintsLeft(cluster)).toBeGreaterThan(0);
     for (const peer of [b, c]) cluster.peer(peer).start();
@@ -137,7 +139,8 @@ describe('strict reads', () => {
     put(cluster, c, key, 'v2', { budgetMs: 500 });
     cluster.network.mendAll();
     cluster.split([[a], [b], [c]], { patient: true });
-    const reachable = (): boolean => fallbacks.every((from) => primaries.every((to) => cluster.view(from, to) === 'alive' && cluster.network.linked(from, to)));
+    const reachable = (): boolean =>
+      fallbacks.every((from) => primaries.every((to) => cluster.view(from, to) === 'alive' && cluster.network.linked(from, to)));
     expect(cluster.world.runUntil(reachable, 30_000)).toBe(true);
     // The read asks `a` and `b`, and then `c`, for `b` is slow. It hears `c` while it writes v1 to `b`.
     for (const peer of [b, c]) cluster.peer(peer).storage.faults.slowness = 15;

@@ -26,7 +26,10 @@ describe('[IN] runs hold what they must', () => {
     const { summary, violations } = runSimulation({ seed: 1, ops, faults: 'none', codec: true });
     expect(violations).toEqual([]);
     const { operations } = summary;
-    const failed = ['get fail', 'put fail', 'delete fail', 'put info', 'delete info'].reduce((sum, name) => sum + (operations[name] ?? 0), 0);
+    const failed = ['get fail', 'put fail', 'delete fail', 'put info', 'delete info'].reduce(
+      (sum, name) => sum + (operations[name] ?? 0),
+      0,
+    );
     expect(failed).toBeLessThan(ops * 0.02);
   });
 
@@ -57,7 +60,8 @@ describe('[IN] runs hold what they must', () => {
 });
 
 describe('[IN] the faults really bit', () => {
-  const total = (count: (summary: Summary) => number | undefined): number => summaries.reduce((sum, summary) => sum + (count(summary) ?? 0), 0);
+  const total = (count: (summary: Summary) => number | undefined): number =>
+    summaries.reduce((sum, summary) => sum + (count(summary) ?? 0), 0);
 
   it.each(faultNames)('%s', (fault: FaultName) => {
     expect(total((summary) => summary.bites[fault])).toBeGreaterThan(0);
@@ -68,7 +72,8 @@ describe('[IN] the faults really bit', () => {
   });
 
   it('operations failed and stayed unknown, and most succeeded', () => {
-    for (const outcome of ['get fail', 'put fail', 'put info', 'delete info']) expect(total((summary) => summary.operations[outcome])).toBeGreaterThan(0);
+    for (const outcome of ['get fail', 'put fail', 'put info', 'delete info'])
+      expect(total((summary) => summary.operations[outcome])).toBeGreaterThan(0);
     const good = total(({ operations }) => (operations['get ok'] ?? 0) + (operations['put ok'] ?? 0) + (operations['delete ok'] ?? 0));
     expect(good).toBeGreaterThan((summaries.length * ops) / 2);
   });

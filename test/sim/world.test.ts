@@ -21,7 +21,13 @@ describe('time and chance', () => {
   it('[IN] events happen in the order of their time, and of their adding within one instant', () => {
     const world = new World(1);
     const order: string[] = [];
-    for (const [name, at] of [['c', 3], ['a', 1], ['b1', 2], ['b2', 2]] as const) world.after(at, 'watch', 0, () => order.push(`${name}@${world.nowMs}`));
+    for (const [name, at] of [
+      ['c', 3],
+      ['a', 1],
+      ['b1', 2],
+      ['b2', 2],
+    ] as const)
+      world.after(at, 'watch', 0, () => order.push(`${name}@${world.nowMs}`));
     world.runFor(10);
     expect(order).toEqual(['a@1', 'b1@2', 'b2@2', 'c@3']);
     expect(world.nowMs).toBe(10);
@@ -132,7 +138,8 @@ describe('the disk', () => {
     const map = new SortedMap();
     for (const name of ['rb', 'ra', 'k', 'rc', 'm', 'r']) map.set(key(name), bytes(1));
     map.delete(key('rb'));
-    const range = (from: string, to: string, limit = 10): string[] => map.range({ from: key(from), to: key(to), limit }).map(([found]) => found);
+    const range = (from: string, to: string, limit = 10): string[] =>
+      map.range({ from: key(from), to: key(to), limit }).map(([found]) => found);
     expect(range('r', 's')).toEqual(['r', 'ra', 'rc']);
     expect(range('k', 'rb')).toEqual(['k', 'm', 'r', 'ra']);
     expect(range('', '\u00ff', 2)).toEqual(['k', 'm']);
@@ -164,7 +171,8 @@ describe('the network', () => {
     names.forEach((_, who) => attach(who));
     world.runFor(1000);
     let id = 0;
-    const send = (from: number, to: number): boolean => network.send(from, peerId(`P${to}`), { kind: 'call', id: ++id, ring: '', body: { type: 'probe' } } satisfies Message);
+    const send = (from: number, to: number): boolean =>
+      network.send(from, peerId(`P${to}`), { kind: 'call', id: ++id, ring: '', body: { type: 'probe' } } satisfies Message);
     return { world, network, seen: (who: number) => seen[who] as Seen, send, attach };
   }
 
@@ -276,7 +284,10 @@ describe('the network', () => {
   it('comes apart in shapes that leave some pairs together', () => {
     for (const shape of splitShapes) {
       for (const count of [3, 5, 8]) {
-        const pairs = crossings(shape, Array.from({ length: count }, (_, i) => i));
+        const pairs = crossings(
+          shape,
+          Array.from({ length: count }, (_, i) => i),
+        );
         if (count > 3) expect(pairs.length, `${shape} of ${count}`).toBeGreaterThan(0);
         expect(pairs.length).toBeLessThan((count * (count - 1)) / 2);
         if (shape === 'bridge') expect(pairs.flat()).not.toContain(0);
@@ -298,7 +309,11 @@ describe('identities and values', () => {
   it('a value tells when it was cut, lengthened or damaged', () => {
     const value = valueBytes('client1-1', 50);
     expect(valueIdOf(value)).toBe('client1-1');
-    expect([valueIdOf(value.subarray(1)), valueIdOf(value.subarray(0, 40)), valueIdOf(new Uint8Array([...value, 1]))]).toEqual([undefined, undefined, undefined]);
+    expect([valueIdOf(value.subarray(1)), valueIdOf(value.subarray(0, 40)), valueIdOf(new Uint8Array([...value, 1]))]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
     expect(valueIdOf(value.with(20, 0))).toBeUndefined();
   });
 });

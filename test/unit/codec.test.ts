@@ -41,7 +41,8 @@ const command: PutCommand = {
   resolver: 'siblings',
   budgetMs: 5000,
 };
-const put = (change: Partial<PutCommand>): Uint8Array => encodeMessage({ kind: 'call', id: 1, ring: 'r', body: { type: 'put', command: { ...command, ...change } } });
+const put = (change: Partial<PutCommand>): Uint8Array =>
+  encodeMessage({ kind: 'call', id: 1, ring: 'r', body: { type: 'put', command: { ...command, ...change } } });
 
 describe('the form of a frame', () => {
   it('[MB6] is frozen: peers of different ages talk to each other', () => {
@@ -50,7 +51,14 @@ describe('the form of a frame', () => {
       { kind: 'call', id: 8, ring: '', body: { type: 'fetch', bucket: 'b', key: 'k' as ByteString } },
       { kind: 'answer', id: 300, body: { type: 'stored', durable: true } },
       { kind: 'answer', id: 9, body: { type: 'synced', summary: [{ peer: 'p' as PeerId, incarnation: 1, sequence: 2, health: 'dead' }] } },
-      { kind: 'notice', body: { type: 'rumors', rumors: { members: [], suspicions: [{ peer: 'p' as PeerId, incarnation: 3, dead: true }] }, wanted: ['q' as PeerId] } },
+      {
+        kind: 'notice',
+        body: {
+          type: 'rumors',
+          rumors: { members: [], suspicions: [{ peer: 'p' as PeerId, incarnation: 3, dead: true }] },
+          wanted: ['q' as PeerId],
+        },
+      },
     ];
     expect(messages.map((message) => hex(encodeMessage(message)))).toEqual([
       '010007036162630005636172747305616c6963650103612e30010100030102030a746578742f706c61696e001030313233343536373839616263646566030201008827',
@@ -64,7 +72,13 @@ describe('the form of a frame', () => {
   it('[MB6] another version, kind or type is refused', () => {
     const good = encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'probe' } });
     expect(refused(decodeMessage, good)).toBe('accepted');
-    for (const [at, value] of [[0, 2], [0, 0], [1, 3], [4, 200], [4, 255]] as const) {
+    for (const [at, value] of [
+      [0, 2],
+      [0, 0],
+      [1, 3],
+      [4, 200],
+      [4, 255],
+    ] as const) {
       const frame = good.slice();
       frame[at] = value;
       expect(refused(decodeMessage, frame)).toBe('FRAME_INVALID');
@@ -75,7 +89,9 @@ describe('the form of a frame', () => {
     const message = 'x'.repeat(199) + '\u{1f98a}'.repeat(50);
     const decoded = decodeMessage(encodeMessage({ kind: 'answer', id: 1, body: { type: 'refused', code: 'STORAGE_FULL', message } }));
     expect(decoded).toEqual({ kind: 'answer', id: 1, body: { type: 'refused', code: 'STORAGE_FULL', message: message.slice(0, 200) } });
-    expect(decodeMessage(answer({ type: 'refused', code: 'INTERNAL', message: '' }).text('OF_TOMORROW').text('m').finish())).toMatchObject({ body: { code: 'OF_TOMORROW' } });
+    expect(decodeMessage(answer({ type: 'refused', code: 'INTERNAL', message: '' }).text('OF_TOMORROW').text('m').finish())).toMatchObject({
+      body: { code: 'OF_TOMORROW' },
+    });
   });
 });
 
@@ -93,9 +109,28 @@ describe('limits', () => {
       ['n', limits.replicasMax, (n) => put({ n, w: 1 })],
       ['w', 3, (w) => put({ n: 3, w })],
       ['budget', limits.timeoutMaxMs, (budgetMs) => put({ budgetMs })],
-      ['prefix', limits.keyMaxBytes, (size) => encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'list', bucket: 'b', prefix: key(size), after: undefined, limit: 1 } })],
-      ['page', limits.listMax, (limit) => encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'list', bucket: 'b', prefix: key(0), after: undefined, limit } })],
-      ['peer id', limits.peerIdMaxBytes, (size) => encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'probeFor', target: 'p'.repeat(size) as PeerId } })],
+      [
+        'prefix',
+        limits.keyMaxBytes,
+        (size) =>
+          encodeMessage({
+            kind: 'call',
+            id: 1,
+            ring: '',
+            body: { type: 'list', bucket: 'b', prefix: key(size), after: undefined, limit: 1 },
+          }),
+      ],
+      [
+        'page',
+        limits.listMax,
+        (limit) =>
+          encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'list', bucket: 'b', prefix: key(0), after: undefined, limit } }),
+      ],
+      [
+        'peer id',
+        limits.peerIdMaxBytes,
+        (size) => encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'probeFor', target: 'p'.repeat(size) as PeerId } }),
+      ],
     ];
     for (const [name, most, frameOf] of cases) {
       expect(refused(decodeMessage, frameOf(most)), name).toBe('accepted');
@@ -104,12 +139,32 @@ describe('limits', () => {
   });
 
   it('[SE4] empty names, names that would run into their neighbours in storage, and quorums that never can be are refused', () => {
-    const bad: Partial<PutCommand>[] = [{ key: '' as ByteString }, { bucket: '' }, { bucket: 'a\0b' }, { bucket: 'a b' }, { bucket: '\u0100' }, { w: 0 }, { n: 0, w: 0 }, { n: 2, w: 3 }];
+    const bad: Partial<PutCommand>[] = [
+      { key: '' as ByteString },
+      { bucket: '' },
+      { bucket: 'a\0b' },
+      { bucket: 'a b' },
+      { bucket: '\u0100' },
+      { w: 0 },
+      { n: 0, w: 0 },
+      { n: 2, w: 3 },
+    ];
     for (const change of bad) expect(refused(decodeMessage, put(change)), JSON.stringify(change)).toBe('FRAME_INVALID');
     for (const target of ['', 'a\0b', 'ÿ', '\ud800']) {
-      const store = { type: 'store', bucket: 'b', key: 'k' as ByteString, n: 3, record: { context: [], siblings: [] }, owner: target as PeerId, ordered: false } as const;
-      expect(refused(decodeMessage, encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'probeFor', target: target as PeerId } }))).toBe('FRAME_INVALID');
-      if (target !== '') expect(refused(decodeMessage, encodeMessage({ kind: 'call', id: 1, ring: '', body: store }))).toBe('FRAME_INVALID');
+      const store = {
+        type: 'store',
+        bucket: 'b',
+        key: 'k' as ByteString,
+        n: 3,
+        record: { context: [], siblings: [] },
+        owner: target as PeerId,
+        ordered: false,
+      } as const;
+      expect(
+        refused(decodeMessage, encodeMessage({ kind: 'call', id: 1, ring: '', body: { type: 'probeFor', target: target as PeerId } })),
+      ).toBe('FRAME_INVALID');
+      if (target !== '')
+        expect(refused(decodeMessage, encodeMessage({ kind: 'call', id: 1, ring: '', body: store }))).toBe('FRAME_INVALID');
     }
   });
 });
@@ -125,12 +180,24 @@ describe('untrue claims', () => {
       call({ type: 'put', command }).text('b').uint(claim),
       call({ type: 'put', command }).text('b').byteString('k').uint(claim),
       call({ type: 'put', command }).text('b').byteString('k').uint(0).uint(0).uint(claim),
-      call({ type: 'store', bucket, key, n: 3, record: nothing, owner: undefined, ordered: false }).text('b').byteString('k').uint(3).text('').uint(0).uint(claim),
+      call({ type: 'store', bucket, key, n: 3, record: nothing, owner: undefined, ordered: false })
+        .text('b')
+        .byteString('k')
+        .uint(3)
+        .text('')
+        .uint(0)
+        .uint(claim),
       call({ type: 'fetch', bucket, key }).text('b').uint(claim),
       call({ type: 'leaves', n: 3, nodes: [] }).uint(3).uint(claim),
       call({ type: 'sync', view: '' }).uint(claim),
-      answer({ type: 'putDone', result: { outcome: 'ok', context: [], dot: undefined, receipts: [], sloppy: false } }).u8(0).uint(claim),
-      answer({ type: 'putDone', result: { outcome: 'ok', context: [], dot: undefined, receipts: [], sloppy: false } }).u8(0).uint(0).uint(0).uint(claim),
+      answer({ type: 'putDone', result: { outcome: 'ok', context: [], dot: undefined, receipts: [], sloppy: false } })
+        .u8(0)
+        .uint(claim),
+      answer({ type: 'putDone', result: { outcome: 'ok', context: [], dot: undefined, receipts: [], sloppy: false } })
+        .u8(0)
+        .uint(0)
+        .uint(0)
+        .uint(claim),
       answer({ type: 'fetched', record: nothing }).uint(claim),
       answer({ type: 'listed', entries: [], more: false }).uint(claim),
       answer({ type: 'digests', digests: [] }).uint(claim),

@@ -27,7 +27,8 @@ const refused = (text: string): string => {
   return 'accepted';
 };
 
-const actors = (count: number): VersionVector => Array.from({ length: count }, (_, index) => ({ actor: `${String(index).padStart(34, '0')}.0` as Actor, counter: 2 ** 40 }));
+const actors = (count: number): VersionVector =>
+  Array.from({ length: count }, (_, index) => ({ actor: `${String(index).padStart(34, '0')}.0` as Actor, counter: 2 ** 40 }));
 
 describe('contexts of clients', () => {
   it('[VR1] come back as they were, in letters that need no escape in a URL or a header', () => {
@@ -48,7 +49,8 @@ describe('contexts of clients', () => {
 
   it('[VR1] of another key are refused: they would claim what nobody saw', () => {
     const context: VersionVector = [{ actor: 'a.0' as Actor, counter: 1 }];
-    for (const other of [addressOf('carts', 'bob' as ByteString), addressOf('carts2', 'alice' as ByteString)]) expect(refused(encodeContext(other, context))).toBe('CONTEXT_INVALID');
+    for (const other of [addressOf('carts', 'bob' as ByteString), addressOf('carts2', 'alice' as ByteString)])
+      expect(refused(encodeContext(other, context))).toBe('CONTEXT_INVALID');
   });
 
   it('[VR6] with 128 ranges fit, with 129 do not', () => {
@@ -58,14 +60,31 @@ describe('contexts of clients', () => {
 
   it('[SE4] anything else is CONTEXT_INVALID', () => {
     const good = encodeContext(address, [{ actor: 'a.0' as Actor, counter: 3 }]);
-    for (const bad of [`${good}A`, good.slice(0, -1), good.slice(4), `${good}=`, ' ', 'null', '__proto__', 'A'.repeat(limits.contextMaxBytes + 1), '\u{1f98a}']) {
+    for (const bad of [
+      `${good}A`,
+      good.slice(0, -1),
+      good.slice(4),
+      `${good}=`,
+      ' ',
+      'null',
+      '__proto__',
+      'A'.repeat(limits.contextMaxBytes + 1),
+      '\u{1f98a}',
+    ]) {
       expect(refused(bad), bad.slice(0, 40)).toBe('CONTEXT_INVALID');
     }
     const begun = (): Writer => new Writer().u8(1).u32(address.position);
     for (const bytes of [
       new Writer().u8(2).u32(address.position).uint(0).finish(),
-      begun().uint(2 ** 50).finish(),
-      begun().uint(1).text('a').uint(2 ** 48).uint(5).finish(),
+      begun()
+        .uint(2 ** 50)
+        .finish(),
+      begun()
+        .uint(1)
+        .text('a')
+        .uint(2 ** 48)
+        .uint(5)
+        .finish(),
       begun().uint(1).text('a').uint(0).uint(1).finish(),
       begun().uint(0).u8(0).finish(),
     ]) {
@@ -73,9 +92,15 @@ describe('contexts of clients', () => {
     }
     holds(
       1000,
-      fc.property(fc.oneof(fc.string(), fc.uint8Array({ maxLength: 30 }).map((bytes) => toBase64Url(bytes))), (text) => {
-        expect(['accepted', 'CONTEXT_INVALID']).toContain(refused(text));
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.uint8Array({ maxLength: 30 }).map((bytes) => toBase64Url(bytes)),
+        ),
+        (text) => {
+          expect(['accepted', 'CONTEXT_INVALID']).toContain(refused(text));
+        },
+      ),
     );
   });
 });

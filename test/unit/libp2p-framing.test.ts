@@ -57,7 +57,12 @@ test('frames larger than what is trusted at once arrive whole', () => {
 });
 
 test('[SE3] a length of zero or beyond the limit is refused before any memory is given', () => {
-  for (const header of [[0, 0, 0, 0], [0xff, 0xff, 0xff, 0xff], [0, 0, 0, 101], [0x80, 0, 0, 1]]) {
+  for (const header of [
+    [0, 0, 0, 0],
+    [0xff, 0xff, 0xff, 0xff],
+    [0, 0, 0, 101],
+    [0x80, 0, 0, 1],
+  ]) {
     const reader = new FrameReader(100, () => undefined);
     expect(() => reader.push(Uint8Array.from(header))).toThrow(MeshError);
   }

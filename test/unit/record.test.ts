@@ -52,7 +52,9 @@ const reasonOf = (bytes: Uint8Array): string => {
 
 describe('the form', () => {
   it('[AE1] is frozen: these bytes are on disks', () => {
-    expect(hex(encodeRecord(record))).toEqual('010203612e30010103622e3104050203612e3002000568656c6c6f0a746578742f706c61696e80d095ffbc310310303132333435363738396162636465660703622e310501000080d095ffbc310310303132333435363738396162636465660772411823');
+    expect(hex(encodeRecord(record))).toEqual(
+      '010203612e30010103622e3104050203612e3002000568656c6c6f0a746578742f706c61696e80d095ffbc310310303132333435363738396162636465660703622e310501000080d095ffbc310310303132333435363738396162636465660772411823',
+    );
     expect(hex(encodeRecord({ ...emptyRecord }))).toEqual('010000c5253104');
     expect(decodeRecord(encodeRecord(record))).toEqual(record);
   });
@@ -75,16 +77,34 @@ describe('broken promises under a fitting checksum', () => {
       'siblings out of order': bytesOf((writer) => version(version(writer.uint(1).text('a').uint(1).uint(2).uint(2), 'a', 3), 'a', 1)),
       'a sibling twice': bytesOf((writer) => version(version(writer.uint(1).text('a').uint(1).uint(2).uint(2), 'a', 1), 'a', 1)),
       'a sibling beyond its context': bytesOf((writer) => version(writer.uint(1).text('a').uint(1).uint(2).uint(1), 'a', 4)),
-      'a sibling in a gap of its context': bytesOf((writer) => version(writer.uint(2).text('a').uint(1).uint(0).text('a').uint(3).uint(0).uint(1), 'a', 2)),
+      'a sibling in a gap of its context': bytesOf((writer) =>
+        version(writer.uint(2).text('a').uint(1).uint(0).text('a').uint(3).uint(0).uint(1), 'a', 2),
+      ),
       'a sibling of an unknown actor': bytesOf((writer) => version(writer.uint(1).text('a').uint(1).uint(2).uint(1), 'b', 1)),
       'actors out of order': bytesOf((writer) => writer.uint(2).text('b').uint(1).uint(0).text('a').uint(1).uint(0).uint(0)),
       'ranges that touch': bytesOf((writer) => writer.uint(2).text('a').uint(1).uint(1).text('a').uint(3).uint(0).uint(0)),
       'ranges that overlap': bytesOf((writer) => writer.uint(2).text('a').uint(1).uint(4).text('a').uint(3).uint(0).uint(0)),
       'a counter of zero': bytesOf((writer) => writer.uint(1).text('a').uint(0).uint(1).uint(0)),
-      'a counter beyond the limit': bytesOf((writer) => writer.uint(1).text('a').uint(2 ** 48 + 1).uint(0).uint(0)),
-      'a range that ends beyond the limit': bytesOf((writer) => writer.uint(1).text('a').uint(2 ** 48).uint(1).uint(0)),
+      'a counter beyond the limit': bytesOf((writer) =>
+        writer
+          .uint(1)
+          .text('a')
+          .uint(2 ** 48 + 1)
+          .uint(0)
+          .uint(0),
+      ),
+      'a range that ends beyond the limit': bytesOf((writer) =>
+        writer
+          .uint(1)
+          .text('a')
+          .uint(2 ** 48)
+          .uint(1)
+          .uint(0),
+      ),
       'an actor name beyond the limit': bytesOf((writer) => writer.uint(1).text('a'.repeat(65)).uint(1).uint(0).uint(0)),
-      'an operation that is too long': bytesOf((writer) => version(writer.uint(1).text('a').uint(1).uint(0).uint(1), 'a', 1, '0123456789abcdefg')),
+      'an operation that is too long': bytesOf((writer) =>
+        version(writer.uint(1).text('a').uint(1).uint(0).uint(1), 'a', 1, '0123456789abcdefg'),
+      ),
       'fewer siblings than said': bytesOf((writer) => version(writer.uint(1).text('a').uint(1).uint(2).uint(2), 'a', 1)),
       'more siblings than said': bytesOf((writer) => version(version(writer.uint(1).text('a').uint(1).uint(2).uint(1), 'a', 1), 'a', 2)),
       'nothing at all': new Uint8Array(0),

@@ -123,7 +123,10 @@ describe('a commit that fails while others are under way', () => {
       one.disk.run();
       const acknowledged = minted.flatMap(({ value }, index) => (value === undefined ? [] : [`v${index}`]));
       const found = keys.flatMap((key) => valuesOf(one.restart().read(key)));
-      expect(acknowledged.filter((value) => !found.includes(value)), `failures ${failing}`).toEqual([]);
+      expect(
+        acknowledged.filter((value) => !found.includes(value)),
+        `failures ${failing}`,
+      ).toEqual([]);
       expect(one.inconsistencies(keys), `failures ${failing}`).toEqual([]);
     }
   });

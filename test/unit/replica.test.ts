@@ -16,7 +16,8 @@ import { addressOfKey, command, dotsOf, OneReplica, operation, outcome, valuesOf
 
 const dot = (actor: string, counter: number): Dot => ({ actor: actor as Actor, counter });
 const contextOf = (...dots: [string, number][]): VersionVector => dots.map(([actor, counter]) => dot(actor, counter));
-const manyActors = (count: number): VersionVector => Array.from({ length: count }, (_, index) => dot(`z${String(index).padStart(4, '0')}.0`, 1));
+const manyActors = (count: number): VersionVector =>
+  Array.from({ length: count }, (_, index) => dot(`z${String(index).padStart(4, '0')}.0`, 1));
 const laterEpoch = /^s\.[1-9]\d*$/;
 const epochOf = (replica: OneReplica): string => String.fromCharCode(...(replica.disk.rows.get(metaKey('store')) ?? []));
 
@@ -93,7 +94,9 @@ describe('limits', () => {
 
   it('[VR6] 128 context entries, not 129', () => {
     const one = new OneReplica('s');
-    expect(one.put(command('k', 'v', { context: manyActors(limits.contextMaxEntries - 1) })).record.context.length).toBe(limits.contextMaxEntries);
+    expect(one.put(command('k', 'v', { context: manyActors(limits.contextMaxEntries - 1) })).record.context.length).toBe(
+      limits.contextMaxEntries,
+    );
     expect(refused(one, command('other', 'v', { context: manyActors(limits.contextMaxEntries) }))).toBe('CONTEXT_TOO_LARGE');
     expect(refused(one, command('k', 'v', { context: contextOf(['zz.0', 1]) }))).toBe('CONTEXT_TOO_LARGE');
   });
@@ -248,7 +251,14 @@ describe('forgetting', () => {
     const forgotten = one.put(command('k', 'v1'));
     const minted = old.mint(command('k', 'v2', { context: forgotten.record.context }));
     old.disk.runReads();
-    expect(old.disk.writes.map((write) => write.changes.map((change) => change.key[0]).sort().join(''))).toEqual(['kmrt']);
+    expect(
+      old.disk.writes.map((write) =>
+        write.changes
+          .map((change) => change.key[0])
+          .sort()
+          .join(''),
+      ),
+    ).toEqual(['kmrt']);
     old.disk.run();
     expect(minted.value?.dot.actor).toMatch(laterEpoch);
     expect([minted.value?.dot.actor, minted.value?.dot.counter]).toEqual([epochOf(old), 1]);

@@ -11,11 +11,26 @@ import { textToBytes } from '../../src/core/bytes.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import { addressOf } from '../../src/core/hash.ts';
 import type { DurabilityClass, PeerId } from '../../src/core/ids.ts';
-import { buildRing, ownership, partitionOf, peerTokens, place, type Ring, type RingMember, tokenPosition, walk } from '../../src/core/ring.ts';
+import {
+  buildRing,
+  ownership,
+  partitionOf,
+  peerTokens,
+  place,
+  type Ring,
+  type RingMember,
+  tokenPosition,
+  walk,
+} from '../../src/core/ring.ts';
 import frozen from './frozen/placement.json' with { type: 'json' };
 import { currentPlacement, placementDifferences } from './support/frozen-placement.ts';
 
-const member = (name: string, host: string, durability: DurabilityClass = 'server', weight = 128): RingMember => ({ peer: name as PeerId, host, class: durability, weight });
+const member = (name: string, host: string, durability: DurabilityClass = 'server', weight = 128): RingMember => ({
+  peer: name as PeerId,
+  host,
+  class: durability,
+  weight,
+});
 const equalMembers = (count: number): RingMember[] => Array.from({ length: count }, (_, index) => member(`peer-${index}`, `host-${index}`));
 const clusters = ['ringmesh', 'carts', 'a', 'b', 'test-7', 'Grüße', 'long-'.repeat(12)];
 
@@ -48,20 +63,14 @@ describe('frozen answers', () => {
 
   it('[RG1] known tokens, positions and digests', () => {
     expect([...peerTokens('ringmesh', 'peer-0' as PeerId, 9)]).toEqual([
-      3256733866,
-      161198377,
-      800140990,
-      3975795270,
-      4259780319,
-      303848640,
-      1863584886,
-      408839418,
-      2895146333,
+      3256733866, 161198377, 800140990, 3975795270, 4259780319, 303848640, 1863584886, 408839418, 2895146333,
     ]);
     expect(buildRing('ringmesh', equalMembers(3)).digest).toEqual('e366006b1e94fa2e');
     expect(buildRing('ringmesh', equalMembers(3), 64).digest).not.toBe(buildRing('ringmesh', equalMembers(3)).digest);
     const changes = [{ host: 'other' }, { class: 'tab' as const }, { weight: 127 }, { peer: 'peer-x' as PeerId }];
-    const digests = changes.map((change) => buildRing('ringmesh', [...equalMembers(2), { ...(equalMembers(3)[2] as RingMember), ...change }]).digest);
+    const digests = changes.map(
+      (change) => buildRing('ringmesh', [...equalMembers(2), { ...(equalMembers(3)[2] as RingMember), ...change }]).digest,
+    );
     expect(new Set([...digests, buildRing('ringmesh', equalMembers(3)).digest]).size).toBe(5);
   });
 });
@@ -104,7 +113,11 @@ describe('preference lists', () => {
   });
 
   it('[RG4] weight 0 is a member that is never a primary; more weight, more keys', () => {
-    const ring = buildRing('weights', [member('none', 'h0', 'server', 0), member('small', 'h1', 'server', 32), member('large', 'h2', 'server', 128)]);
+    const ring = buildRing('weights', [
+      member('none', 'h0', 'server', 0),
+      member('small', 'h1', 'server', 32),
+      member('large', 'h2', 'server', 128),
+    ]);
     const shares = ownership(ring, 1, 0);
     expect(ring.members.map(({ peer }) => peer)).toEqual(['large', 'small']);
     expect((shares[0] as number) / (shares[1] as number)).toBeGreaterThan(2.5);

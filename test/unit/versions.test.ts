@@ -79,7 +79,14 @@ describe('published examples', () => {
     expect(merge(a4, a3)).toEqual(clock(['a', 2, []], ['b', 1, ['v3']], ['c', 1, ['v3']]));
     expect(merge(x, a)).toEqual(clock(['a', 1, ['v1']], ['x', 1, []]));
     expect(merge(a, y)).toEqual(clock(['a', 1, ['v1']], ['b', 1, ['v2']]));
-    for (const [left, right] of [[w, z], [a, a1], [a4, a3], [x, a], [y, a]] as const) expect(merge(left, right)).toEqual(merge(right, left));
+    for (const [left, right] of [
+      [w, z],
+      [a, a1],
+      [a4, a3],
+      [x, a],
+      [y, a],
+    ] as const)
+      expect(merge(left, right)).toEqual(merge(right, left));
     const greatest = keepGreatest(a4, byValue);
     expect(merge(a4, greatest)).toEqual(greatest);
   });
@@ -113,12 +120,28 @@ describe('published examples', () => {
     const b3 = put(emptySet, a, 'z', 'v2');
     const c = put(a, b, 'c', 'v3');
     const d = put(b2, c, 'd', 'v4');
-    for (const [before, after] of [[a, b], [a, c], [b, c], [b, d], [b2, d], [a, d]] as const) {
+    for (const [before, after] of [
+      [a, b],
+      [a, c],
+      [b, c],
+      [b, d],
+      [b2, d],
+      [a, d],
+    ] as const) {
       expect(less(before, after)).toBe(true);
       expect(compareSets(before, after)).toBe('before');
       expect(compareSets(after, before)).toBe('after');
     }
-    for (const [one, other] of [[b2, c], [b, b2], [b2, b], [a, a], [c, c], [d, b2], [b3, d]] as const) expect(less(one, other)).toBe(false);
+    for (const [one, other] of [
+      [b2, c],
+      [b, b2],
+      [b2, b],
+      [a, a],
+      [c, c],
+      [d, b2],
+      [b3, d],
+    ] as const)
+      expect(less(one, other)).toBe(false);
     expect(compareSets(b2, c)).toBe('concurrent');
     expect(compareSets(b3, d)).toBe('concurrent');
     expect(compareSets(c, { ...c })).toBe('equal');
@@ -170,7 +193,8 @@ describe('contexts', () => {
   });
 
   it('[VR1] ranges unite where they overlap or touch, and cover nothing between them', () => {
-    const range = (from: number, counter: number): VersionVector => (from === 1 ? vector(['a', counter]) : [{ ...dot('a', counter), from }]);
+    const range = (from: number, counter: number): VersionVector =>
+      from === 1 ? vector(['a', counter]) : [{ ...dot('a', counter), from }];
     expect(joinVectors(range(1, 2), range(3, 4))).toEqual(range(1, 4));
     expect(joinVectors(range(2, 6), range(3, 4))).toEqual(range(2, 6));
     expect(joinVectors(range(2, 4), range(3, 7))).toEqual(range(2, 7));

@@ -6,7 +6,9 @@ import { isOperation } from './key-history.ts';
 import type { Violation } from './violation.ts';
 
 export function checkReplicas({ key, finals }: KeyHistory): Violation[] {
-  const silent: Violation[] = finals.filter((final) => final.status !== 'ok').map((final) => ({ check: 'convergence', key, message: `the replica ${final.node} gave no answer at the end` }));
+  const silent: Violation[] = finals
+    .filter((final) => final.status !== 'ok')
+    .map((final) => ({ check: 'convergence', key, message: `the replica ${final.node} gave no answer at the end` }));
   const contents = new Map<string, string[]>();
   for (const { node = '', returned, status } of finals) {
     if (status !== 'ok') continue;
@@ -14,7 +16,9 @@ export function checkReplicas({ key, finals }: KeyHistory): Violation[] {
     contents.set(content, [...(contents.get(content) ?? []), node]);
   }
   if (contents.size < 2) return silent;
-  const sides = [...contents].map(([content, nodes]) => `${nodes.join(' and ')} hold${nodes.length === 1 ? 's' : ''} ${content === '' ? 'nothing' : content}`);
+  const sides = [...contents].map(
+    ([content, nodes]) => `${nodes.join(' and ')} hold${nodes.length === 1 ? 's' : ''} ${content === '' ? 'nothing' : content}`,
+  );
   return [...silent, { check: 'convergence', key, message: sides.join('; ') }];
 }
 

@@ -29,7 +29,8 @@ export function checkResurrection(history: KeyHistory, isStrict: (operation: Ope
     };
     moments.push({ at: operation.complete, order: 2, happen: end });
   }
-  for (const read of history.reads.filter(isStrict)) moments.push({ at: read.invoke, order: 1, happen: () => look(read, superseded, strictly) });
+  for (const read of history.reads.filter(isStrict))
+    moments.push({ at: read.invoke, order: 1, happen: () => look(read, superseded, strictly) });
   for (const moment of inTime(moments)) moment.happen();
   for (const write of acknowledged) union(superseded, history.ancestors(write));
   for (const read of history.finals) look(read, superseded, acknowledged);

@@ -21,7 +21,8 @@ export function checkStaleness(history: KeyHistory, isStrict: (operation: Operat
   };
   for (const write of history.writes) {
     const { operation } = write;
-    if (operation.status === 'ok' && operation.op === 'put' && isStrict(operation)) when(operation.complete, 2, () => add(known, write.index));
+    if (operation.status === 'ok' && operation.op === 'put' && isStrict(operation))
+      when(operation.complete, 2, () => add(known, write.index));
     if (operation.status !== 'fail' && operation.op === 'delete') when(operation.invoke, 0, () => union(deleted, history.ancestors(write)));
   }
   for (const read of history.reads.filter(isStrict)) {

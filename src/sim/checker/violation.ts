@@ -1,6 +1,17 @@
 /** What a run or its history did wrong: which check says so, where, and the sentence that a person needs to begin with. */
 
-export type CheckName = 'dots' | 'phantoms' | 'lost' | 'resurrection' | 'concurrency' | 'staleness' | 'convergence' | 'values' | 'trees' | 'liveness' | 'exception';
+export type CheckName =
+  | 'dots'
+  | 'phantoms'
+  | 'lost'
+  | 'resurrection'
+  | 'concurrency'
+  | 'staleness'
+  | 'convergence'
+  | 'values'
+  | 'trees'
+  | 'liveness'
+  | 'exception';
 
 export interface Violation {
   readonly check: CheckName;

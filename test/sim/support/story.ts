@@ -37,7 +37,10 @@ export function newCluster({ seed = 1, peers = 5, ...options }: Partial<ClusterO
 
 export const fresh = (text: string): Uint8Array => Uint8Array.from(textToBytes(text), (letter) => letter.charCodeAt(0));
 
-export const valuesOf = (record: RecordSet): string[] => liveSiblings(record).map((version) => bytesToText(toByteString(version.value.bytes)) ?? '').sort();
+export const valuesOf = (record: RecordSet): string[] =>
+  liveSiblings(record)
+    .map((version) => bytesToText(toByteString(version.value.bytes)) ?? '')
+    .sort();
 
 /** Failures are errors of the test. */
 export function put(cluster: Cluster, peer: number, key: string, value: string, options: PutStory = {}): PutOutcome {
@@ -49,12 +52,23 @@ export function put(cluster: Cluster, peer: number, key: string, value: string, 
 export function tryPut(cluster: Cluster, peer: number, key: string, value: string, options: PutStory = {}): Reply | undefined {
   const { n = 3, w = 2, mode = 'strict', budgetMs = 3000, context = [] } = options;
   const stored = { tombstone: false, bytes: fresh(value), contentType: undefined, priority: 0 };
-  return cluster.ask(peer, { type: 'put', command: { bucket: 'default', key: textToBytes(key), context, ...stored, n, w, mode, resolver: 'siblings', budgetMs } });
+  return cluster.ask(peer, {
+    type: 'put',
+    command: { bucket: 'default', key: textToBytes(key), context, ...stored, n, w, mode, resolver: 'siblings', budgetMs },
+  });
 }
 
-export function get(cluster: Cluster, peer: number, key: string, options: QuorumOptions = {}): { values: string[]; context: VersionVector; sloppy: boolean } {
+export function get(
+  cluster: Cluster,
+  peer: number,
+  key: string,
+  options: QuorumOptions = {},
+): { values: string[]; context: VersionVector; sloppy: boolean } {
   const { n = 3, r = 2, mode = 'strict', budgetMs = 3000 } = options;
-  const reply = cluster.ask(peer, { type: 'get', command: { bucket: 'default', key: textToBytes(key), n, r, mode, resolver: 'siblings', budgetMs } });
+  const reply = cluster.ask(peer, {
+    type: 'get',
+    command: { bucket: 'default', key: textToBytes(key), n, r, mode, resolver: 'siblings', budgetMs },
+  });
   if (reply?.type !== 'get') throw new Error(`get ${key} at ${peer}: ${reply?.type === 'failed' ? reply.error.message : 'no answer'}`);
   const { record, sloppy } = reply.outcome;
   return { values: valuesOf(record), context: record.context, sloppy };

@@ -102,7 +102,7 @@ describe('keys as file names', () => {
     'a\\..\\b',
     'a\0b',
     'a\nb',
-    `${'x'.repeat(256)}`,
+    'x'.repeat(256),
   ])('%j is refused', (key) => {
     expect(pathOfKey(key)).toHaveProperty('problem');
   });

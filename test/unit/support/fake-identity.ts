@@ -8,7 +8,8 @@ import { textToBytes, toByteString, fromByteString } from '../../../src/core/byt
 import type { Identity } from '../../../src/core/identity.ts';
 import type { PeerId } from '../../../src/core/ids.ts';
 
-const signatureOf = (peer: PeerId, bytes: Uint8Array): Uint8Array => sha256(fromByteString(`${textToBytes(peer)}\0${toByteString(bytes)}`)).slice(0, 8);
+const signatureOf = (peer: PeerId, bytes: Uint8Array): Uint8Array =>
+  sha256(fromByteString(`${textToBytes(peer)}\0${toByteString(bytes)}`)).slice(0, 8);
 
 export function fakeIdentity(name: string): Identity {
   const peerId = name as PeerId;

@@ -95,7 +95,15 @@ export class OneReplica {
 
   store(key: string, record: RecordSet, options: { owner?: PeerId; ordered?: boolean } = {}): Outcome<undefined> {
     const { outcome: stored, done } = outcome<undefined>();
-    const call = { type: 'store', bucket: 'b', key: textToBytes(key), n: replicas, record, owner: options.owner, ordered: options.ordered ?? false } as const;
+    const call = {
+      type: 'store',
+      bucket: 'b',
+      key: textToBytes(key),
+      n: replicas,
+      record,
+      owner: options.owner,
+      ordered: options.ordered ?? false,
+    } as const;
     this.replica.store(this.disk.now, call, done);
     return stored;
   }
