@@ -32,12 +32,14 @@ export class Calls {
   /** How this peer serves a call to itself: the same way as any other. */
   readonly #serveSelf: (now: Instant, body: Call, answer: (now: Instant, answer: Answer) => void) => void;
   readonly #links = new Set<PeerId>();
+  readonly #linkNumbers = new Map<PeerId, number>();
   readonly #pending = new Map<number, Pending>();
   /** By peer, in the order of asking: the first entry is the oldest. */
   readonly #pendingOf = new Map<PeerId, Set<number>>();
   readonly #heardAt = new Map<PeerId, number>();
   readonly #roundTrips = new Map<PeerId, { mean: number; deviation: number }>();
   #nextId = 1;
+  #nextLink = 1;
 
   constructor(options: {
     self: PeerId;
@@ -116,10 +118,20 @@ export class Calls {
 
   up(peer: PeerId): void {
     this.#links.add(peer);
+    this.#linkNumbers.set(peer, this.#nextLink++);
+  }
+
+  /**
+   * The number of the link that there is now. An answer goes out on the link on which its call came, or not at all: the peer at the other end of the next one
+   * may have been started anew, and take it for the answer to another call.
+   */
+  linkNumber(peer: PeerId): number | undefined {
+    return this.#linkNumbers.get(peer);
   }
 
   down(now: Instant, peer: PeerId): void {
     this.#links.delete(peer);
+    this.#linkNumbers.delete(peer);
     for (const id of [...(this.#pendingOf.get(peer) ?? [])]) this.#finish(now, id, 'lost');
   }
 

@@ -53,6 +53,7 @@ export type Output =
   | { readonly type: 'event'; readonly event: CoreEvent };
 
 const hintRoundMs = 2000;
+const stillStarting: Answer = { type: 'refused', code: 'NOT_OWNER', message: 'this peer is still starting' };
 
 export class Peer {
   readonly calls: Calls;
@@ -178,14 +179,21 @@ export class Peer {
   }
 
   receive(now: Instant, from: PeerId, message: Message): void {
-    if (!this.#started) return;
+    if (!this.#started) {
+      // Silence would cost the caller its deadline.
+      if (message.kind === 'call') this.#send(from, { kind: 'answer', id: message.id, body: stillStarting });
+      return;
+    }
     this.calls.heard(now, from);
     if (message.kind === 'answer') this.calls.answered(now, from, message.id, message.body);
     else if (message.kind === 'notice') this.membership.noticed(now, from, message.body);
     else {
       if (message.ring !== '' && message.ring !== this.membership.placement.ring.digest) this.membership.compareWith(now, from);
       const { id } = message;
-      this.#serve(now, from, message.body, (_, body) => this.#send(from, { kind: 'answer', id, body }));
+      const link = this.calls.linkNumber(from);
+      this.#serve(now, from, message.body, (_, body) => {
+        if (this.calls.linkNumber(from) === link) this.#send(from, { kind: 'answer', id, body });
+      });
     }
     this.#turn(now);
   }

@@ -4,7 +4,7 @@
  */
 
 import type { SeededRandom } from '../core/random.ts';
-import { between, happens, pick, shuffled, waiting } from './chance.ts';
+import { between, happens, pick, shuffled, skewed, waiting } from './chance.ts';
 import type { Cluster } from './cluster.ts';
 import type { SimPeer } from './sim-peer.ts';
 import { crossings, splitShapes } from './splits.ts';
@@ -94,7 +94,7 @@ export class FaultDriver {
           faults[name] = between(random, 0.005, 0.1);
           break;
         default:
-          this.#again(name, pauseMs[name] * between(random, 0.5, 2));
+          this.#again(name, pauseMs[name] * skewed(random, 0.15, 2.5));
       }
     }
   }
@@ -231,7 +231,7 @@ export class FaultDriver {
       this.#leaving.add(peer);
       this.#later(100, () => peer.kill());
     } else peer.kill({ silent });
-    this.#later(between(random, 200, 15_000), () => peer.start());
+    this.#later(skewed(random, 100, 15_000), () => peer.start());
     return true;
   }
 

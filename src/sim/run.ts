@@ -49,6 +49,11 @@ const defaults = { peers: 5, ops: 1000, clients: 10 } as const;
 const withGossipMs = 5000;
 const withoutGossipMs = 30_000;
 const partitions = 256;
+/** From a fast disk to a poor one. */
+const commits = [
+  [0.2, 6],
+  [2, 80],
+] as const;
 /** One way, from a machine room to the other side of the world. */
 const latencies = [
   [0.1, 4],
@@ -65,10 +70,11 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const { peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, modes = 'strict' } = options;
   const codec = happens(random, 0.4);
   const latencyMs = pick(random, latencies);
+  const commitMs = pick(random, commits);
   const quorum = drawQuorum(modes === 'mixed' ? random.below(10) : majority, Math.min(3, peers));
   const drawn = drawFaults(random, options.faults === 'all' ? allFaultNames : defaultFaultNames);
   const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
-  const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec, latencyMs } });
+  const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec, latencyMs }, storage: { commitMs } });
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));
   const weakClients = modes === 'mixed' ? Math.ceil(clients / 3) : 0;

@@ -220,4 +220,18 @@ describe('calls', () => {
     expect(results).toEqual(['lost', 'unsent']);
     expect(sent.length).toBe(1);
   });
+
+  it('[QR9] a call that has ended leaves no timer behind', () => {
+    const { calls: ended, timers, sent } = calls();
+    const [peer] = peers as [PeerId];
+    ended.up(peer);
+    for (let i = 0; i < 3; i++) ended.ask(at(0), peer, { type: 'probe' }, { timeoutMs: 100 + i, ring: '' }, ignore);
+    expect(timers.next()).toBe(100);
+    const [first, second] = sent;
+    ended.answered(at(1), peer, first?.kind === 'call' ? first.id : -1, stored);
+    expect(timers.next()).toBe(101);
+    if (second !== undefined) ended.unsent(at(2), second);
+    ended.down(at(3), peer);
+    expect(timers.next()).toBeUndefined();
+  });
 });

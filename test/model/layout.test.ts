@@ -103,6 +103,7 @@ describe('ranges', () => {
         expect(inRange(range, key)).toBe(key.startsWith(prefix));
         expect(inRange(range, `${prefix}${'\xff'.repeat(9)}` as ByteString)).toBe(true);
         expect(prefixEnd(prefix).startsWith(prefix)).toBe(false);
+        expect(/^[\0-\u00ff]*$/.test(prefixEnd(prefix))).toBe(true);
       }),
     );
   });

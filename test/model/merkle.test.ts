@@ -191,6 +191,10 @@ describe('record digests', () => {
         };
         expect(recordDigest(address, otherValues)).toBe(recordDigest(address, a));
         fc.pre(a.context.length > 0);
+        for (let without = 0; without < a.siblings.length; without++) {
+          const fewer = { context: a.context, siblings: a.siblings.toSpliced(without, 1) };
+          expect(recordDigest(address, fewer)).not.toBe(recordDigest(address, a));
+        }
         expect(recordDigest(addressOf('b2', textToBytes('key')), a)).not.toBe(recordDigest(address, a));
         expect(recordDigest(addressOf('b', textToBytes('key2')), a)).not.toBe(recordDigest(address, a));
         expect(recordDigest(addressOf('bk', textToBytes('ey')), a)).not.toBe(recordDigest(address, a));

@@ -3,7 +3,9 @@
 import { describe, expect, it } from 'vitest';
 
 import { textToBytes } from '../../src/core/bytes.ts';
-import { get, held, hintsLeft, mesh, placesOf, put, tryPut } from './support/story.ts';
+import { addressOf } from '../../src/core/hash.ts';
+import { recordKey } from '../../src/core/layout.ts';
+import { get, held, hintsLeft, mesh, placesOf, put, putRequest, tryPut } from './support/story.ts';
 
 const key = 'cart';
 
@@ -163,5 +165,35 @@ describe('strict reads', () => {
     const reply = cluster.ask(fallbacks[0] ?? 0, { type: 'get', command });
     expect(reply).toMatchObject({ type: 'failed', error: { code: 'UNREACHABLE' } });
     expect(cluster.world.nowMs - began).toBeLessThanOrEqual(701);
+  });
+});
+
+describe('answers', () => {
+  it('[QR4] one that was meant for an earlier life of the asker is not taken for the answer to another call', () => {
+    const cluster = mesh();
+    const { primaries, fallbacks } = placesOf(cluster, key);
+    const [a = 0, client = 0] = [primaries[0], fallbacks[0]];
+    // Keys that `a` takes puts for, and the asker does not.
+    const keys = Array.from({ length: 2000 }, (_, i) => `key ${i}`).filter((name) => {
+      const places = placesOf(cluster, name);
+      return places.primaries[0] === a && places.fallbacks.includes(client);
+    });
+    const [before, after] = [keys.slice(0, 40), keys.slice(40, 80)];
+    const stored = (name: string): boolean =>
+      cluster.peer(a).storage.rows.get(recordKey(addressOf('default', textToBytes(name)))) !== undefined;
+    cluster.peer(a).storage.faults.slowness = 500;
+    for (const name of before) cluster.peer(client).request(putRequest(name, 'v1', { w: 1, budgetMs: 20_000 }), () => {});
+    cluster.world.runFor(100);
+    cluster.peer(client).kill();
+    cluster.peer(client).start();
+    expect(cluster.world.runUntil(() => cluster.peer(client).serving && cluster.network.linked(a, client), 5000)).toBe(true);
+    const told: string[] = [];
+    for (const name of after) {
+      cluster.peer(client).request(putRequest(name, 'v2', { w: 1, budgetMs: 20_000 }), (reply) => {
+        if (reply?.type === 'put' && reply.outcome.outcome === 'ok') told.push(`${name} ${stored(name)}`);
+      });
+    }
+    cluster.world.runFor(30_000);
+    expect(told.toSorted()).toEqual(after.map((name) => `${name} true`).toSorted());
   });
 });

@@ -1,7 +1,7 @@
 /** Clusters for scenarios, and puts and gets that read like the story they belong to. Keys and values are texts. */
 
 import { bytesToText, textToBytes, toByteString } from '../../../src/core/bytes.ts';
-import type { Reply } from '../../../src/core/coordinator.ts';
+import type { Reply, Request } from '../../../src/core/coordinator.ts';
 import { addressOf } from '../../../src/core/hash.ts';
 import type { PutOutcome, WriteMode } from '../../../src/core/messages.ts';
 import type { VersionVector } from '../../../src/core/versions.ts';
@@ -50,12 +50,16 @@ export function put(cluster: Cluster, peer: number, key: string, value: string, 
 }
 
 export function tryPut(cluster: Cluster, peer: number, key: string, value: string, options: PutStory = {}): Reply | undefined {
+  return cluster.ask(peer, putRequest(key, value, options));
+}
+
+export function putRequest(key: string, value: string, options: PutStory = {}): Request {
   const { n = 3, w = 2, mode = 'strict', budgetMs = 3000, context = [] } = options;
   const stored = { tombstone: false, bytes: fresh(value), contentType: undefined, priority: 0 };
-  return cluster.ask(peer, {
+  return {
     type: 'put',
     command: { bucket: 'default', key: textToBytes(key), context, ...stored, n, w, mode, resolver: 'siblings', budgetMs },
-  });
+  };
 }
 
 export function get(
