@@ -148,7 +148,7 @@ describe('calls', () => {
   it('[QR9] every call ends exactly once: answered, unsent, lost or timed out, whichever comes first', () => {
     const seen = new Set<Ending>();
     holds(
-      600,
+      250,
       fc.property(fc.array(aStep, { maxLength: 60, size: 'max' }), (steps) => {
         const world = new World();
         for (const step of steps) {
