@@ -14,9 +14,20 @@ export function leadingU32(digest: Uint8Array): number {
   return (((digest[0] ?? 0) << 24) | ((digest[1] ?? 0) << 16) | ((digest[2] ?? 0) << 8) | (digest[3] ?? 0)) >>> 0;
 }
 
+/** A request asks for the address of its key several times: the last ones are kept, up to this many. */
+const addressesMax = 4096;
+const addresses = new Map<string, Address>();
+
 /** The point of a key on the ring. A bucket name holds no NUL, so the two cannot run into each other. */
 export function addressOf(bucket: string, key: ByteString): Address {
-  return { bucket, key, position: leadingU32(sha256(fromByteString(`${bucket}\0${key}`))) };
+  const name = `${bucket}\0${key}`;
+  let address = addresses.get(name);
+  if (address === undefined) {
+    if (addresses.size >= addressesMax) addresses.clear();
+    address = { bucket, key, position: leadingU32(sha256(fromByteString(name))) };
+    addresses.set(name, address);
+  }
+  return address;
 }
 
 /** Four tables, so that four bytes are taken at a step ("slicing", Kounavis and Berry, 2005). */

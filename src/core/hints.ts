@@ -118,8 +118,9 @@ export class Hints {
 
   #settle(now: Instant, owner: PeerId, address: Address, n: number, record: RecordSet, done: (now: Instant, gone: boolean) => void): void {
     const { placement, self } = this.#env.members;
-    const isPrimary = placement.primaries(placement.partition(address.position), n).includes(self);
-    this.#env.replica.settleHint(now, owner, address, n, record, isPrimary, (then, gone) => {
+    // While there are hints for other owners the copy may be theirs, too.
+    const keepCopy = this.#owners.size > 1 || placement.primaries(placement.partition(address.position), n).includes(self);
+    this.#env.replica.settleHint(now, owner, address, n, record, keepCopy, (then, gone) => {
       if (gone === true) this.#env.emit({ type: 'hint', action: 'delivered', owner, held: this.#owners.size });
       done(then, gone === true);
     });

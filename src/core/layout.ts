@@ -2,7 +2,7 @@
  * How a peer's data lies in its storage. Keys are byte strings whose first letter names the kind, so that each kind is one range, and records are ordered
  * by position, hence by partition: a partition streams as one range.
  *
- *   r position(4) bucket NUL key   n of the bucket (1), the record
+ *   r position(4) bucket NUL key   the record
  *   k bucket NUL key               empty: the keys of a bucket in bytewise order, for listings
  *   t n(1) partition(2) leaf(1)    the digest of a Merkle leaf
  *   h owner NUL bucket NUL key     n of the bucket: the record here is kept for this owner too (a hint)

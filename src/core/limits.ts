@@ -14,6 +14,7 @@ export const limits = {
   contextMaxEntries: 128,
   siblingsMax: 64,
   counterMax: 2 ** 48,
+  incarnationMax: 2 ** 48,
   actorMaxBytes: 64,
   peerIdMaxBytes: 128,
   labelMaxBytes: 128,

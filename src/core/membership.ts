@@ -14,7 +14,7 @@ import type { DurabilityClass, Instant, PeerId } from './ids.ts';
 import { memberKey, prefixRange } from './layout.ts';
 import { limits } from './limits.ts';
 import { type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
-import type { Answer, MemberRecord, Notice, Rumors, Suspicion } from './messages.ts';
+import type { Answer, MemberRecord, Notice, Rumors, SignedMember, Suspicion } from './messages.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
@@ -85,7 +85,9 @@ export class Membership implements MembersView {
     this.#options.disk.range(prefixRange('mmember/', limits.membersMax), (now, entries) => {
       if (entries instanceof MeshError) return done(now, entries);
       for (const [, bytes] of entries) {
-        const signed = decodeSigned(bytes);
+        const signed = readSigned(bytes);
+        // The others will tell of a member whose row is damaged.
+        if (signed === undefined) continue;
         if (signed.record.peer === this.self) this.#record = { ...this.#record, incarnation: signed.record.incarnation + 1 };
         else if (this.table.accept(signed)) this.#options.connect(signed.record.peer, signed.record.addresses);
       }
@@ -140,7 +142,7 @@ export class Membership implements MembersView {
 
   hear(now: Instant, rumors: Rumors): void {
     for (const signed of rumors.members) {
-      if (signed.record.peer === this.self) this.#refute(now, signed.record.incarnation, signed.record.sequence);
+      if (signed.record.peer === this.self) this.#hearOfSelf(now, signed);
       else this.#accept(now, signed.record.peer, () => this.table.accept(signed));
     }
     for (const suspicion of rumors.suspicions) this.#hearSuspicion(now, suspicion);
@@ -148,7 +150,7 @@ export class Membership implements MembersView {
 
   #hearSuspicion(now: Instant, suspicion: Suspicion): void {
     if (suspicion.peer === this.self) {
-      this.#refute(now, suspicion.incarnation, Number.MAX_SAFE_INTEGER);
+      this.#refute(now, suspicion.incarnation);
       return;
     }
     if (!this.#accept(now, suspicion.peer, () => this.table.suspect(suspicion))) return;
@@ -157,10 +159,16 @@ export class Membership implements MembersView {
     this.#tell(suspicion.peer, [suspicion.peer]);
   }
 
-  /** Others know a newer record of this peer than it does itself, or suspect it: it speaks up with a higher incarnation. */
-  #refute(now: Instant, incarnation: number, sequence: number): void {
+  /** Others know a newer record of this peer than it does itself: of an earlier run, or of another process with its key. */
+  #hearOfSelf(now: Instant, { record, bytes, signature }: SignedMember): void {
     const own = this.#record;
-    if (incarnation < own.incarnation || (incarnation === own.incarnation && sequence <= own.sequence)) return;
+    const isNewer = record.incarnation > own.incarnation || (record.incarnation === own.incarnation && record.sequence > own.sequence);
+    if (isNewer && this.#options.identity.verify(this.self, bytes, signature)) this.#refute(now, record.incarnation);
+  }
+
+  /** Speaks up with a higher incarnation than the one that is talked about. */
+  #refute(now: Instant, incarnation: number): void {
+    if (incarnation < this.#record.incarnation || incarnation >= limits.incarnationMax) return;
     this.#announce(now, { incarnation: incarnation + 1 });
   }
 
@@ -239,5 +247,14 @@ export class Membership implements MembersView {
     calls.ask(now, target, { type: 'probe' }, { timeoutMs: times.probeTimeoutMs, ring: '' }, (then, result) =>
       done(then, typeof result === 'object'),
     );
+  }
+}
+
+function readSigned(bytes: Uint8Array): SignedMember | undefined {
+  try {
+    return decodeSigned(bytes);
+  } catch (error) {
+    if (error instanceof MeshError) return undefined;
+    throw error;
   }
 }

@@ -49,7 +49,7 @@ export class PutForward {
       const run = new PutRun(this.#env, this.#command, (then, result) => this.#reply(then, result, false));
       return run.start(now);
     }
-    const budgetMs = Math.max(1, this.#deadline - now.mono);
+    const budgetMs = Math.max(1, Math.floor(this.#deadline - now.mono));
     const { calls, members, emit } = this.#env;
     emit({
       type: 'hop',

@@ -92,11 +92,15 @@ export function writeDot(writer: Writer, dot: Dot): void {
 /** A set never changes, so its bytes are made once, however many replicas and the disk they go to. */
 const encoded = new WeakMap<RecordSet, Uint8Array>();
 
-export function encodeRecord(set: RecordSet): Uint8Array {
+/** The n of the bucket that the bytes were made for; 0 when they were made for a message only. */
+export const replicaCountIn = (bytes: Uint8Array): number => bytes[1] ?? 0;
+
+/** With `n` they are made to be stored, and name the n of their bucket; without it any bytes of the set will do. */
+export function encodeRecord(set: RecordSet, n?: number): Uint8Array {
   const known = encoded.get(set);
-  if (known !== undefined) return known;
+  if (known !== undefined && (n === undefined || replicaCountIn(known) === n)) return known;
   const writer = new BytesWriter(recordSize(set) + 256);
-  writer.u8(formatVersion);
+  writer.u8(formatVersion).u8(n ?? 0);
   writeVector(writer, set.context);
   writer.uint(set.siblings.length);
   for (const { dot, value } of set.siblings) {
@@ -122,6 +126,7 @@ export function decodeRecord(bytes: Uint8Array): RecordSet {
     const checksum = new BytesReader(bytes.subarray(body.length)).u32();
     if (checksum !== crc32c(body)) throw BytesReader.invalid('checksum does not match');
     if (reader.u8() !== formatVersion) throw BytesReader.invalid('unknown record format');
+    if (reader.u8() > limits.replicasMax) throw BytesReader.invalid('too many replicas');
     const context = readVector(reader);
     const siblings: RecordVersion[] = [];
     for (let left = reader.count(limits.membersMax); left > 0; left--) siblings.push(readVersion(reader));

@@ -10,7 +10,7 @@ import type { Disk, StorageChange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
 import { addressOfRecordKey, indexKey, leafRecordsRange, recordKey, recordName, recordsRange } from './layout.ts';
-import { decodeRecord, emptyRecord, encodeRecord, type RecordSet } from './record.ts';
+import { decodeRecord, emptyRecord, encodeRecord, type RecordSet, replicaCountIn } from './record.ts';
 import { partitionOf } from './ring.ts';
 import { type Held, Trees } from './trees.ts';
 
@@ -114,10 +114,12 @@ export class Records {
     slot.held = after;
     slot.writes++;
     const changes: StorageChange[] = [
-      { key: recordKey(address), value: after.n === 0 ? undefined : rowOf(after) },
+      { key: recordKey(address), value: after.n === 0 ? undefined : encodeRecord(after.record, after.n) },
       ...this.trees.replace(address, before, after),
     ];
-    if ((before.n === 0) !== (after.n === 0))
+    // While earlier commits are uncertain, so is whether the key is in the index.
+    const uncertain = slot.writes > 1 || slot.failed;
+    if (uncertain || (before.n === 0) !== (after.n === 0))
       changes.push({ key: indexKey(address), value: after.n === 0 ? undefined : new Uint8Array(0) });
     this.#disk.write([...changes, ...extra], (now, result) => {
       slot.writes--;
@@ -126,6 +128,13 @@ export class Records {
       else this.#release(address, slot);
       done(now, result);
     });
+  }
+
+  /** Makes sure that the state of an open key is durable as memory has it: commits it once more when it is still on its way, for that may fail. */
+  confirm(now: Instant, address: Address, done: Use<undefined>): void {
+    const slot = this.#slots.get(recordName(address.bucket, address.key));
+    if (slot?.held === undefined || slot.writes === 0) return done(now, undefined);
+    this.save(address, slot.held.record, [], done);
   }
 
   /** After a failed commit: takes the record from the disk again, and the trees with it. */
@@ -170,18 +179,10 @@ export class Records {
   }
 }
 
-function rowOf({ n, record }: Held): Uint8Array {
-  const bytes = encodeRecord(record);
-  const row = new Uint8Array(bytes.length + 1);
-  row[0] = n;
-  row.set(bytes, 1);
-  return row;
-}
-
 function heldIn(row: Uint8Array | undefined): Held | MeshError {
   if (row === undefined) return nothing;
   try {
-    return { n: row[0] ?? 0, record: decodeRecord(row.subarray(1)) };
+    return { n: replicaCountIn(row), record: decodeRecord(row) };
   } catch (error) {
     if (error instanceof MeshError) return error;
     throw error;

@@ -38,6 +38,7 @@ export class Replica {
   readonly #emit: (event: CoreEvent) => void;
   #storeId = '';
   #epoch = 0;
+  #epochIsStored = true;
 
   constructor(options: { disk: Disk; durable: boolean; partitions: number; emit: (event: CoreEvent) => void }) {
     this.#disk = options.disk;
@@ -58,9 +59,21 @@ export class Replica {
     if (mayHaveForgotten) this.#nextEpoch('the storage was damaged and may have lost acknowledged writes');
   }
 
-  #nextEpoch(reason: string): void {
-    this.#epoch++;
+  /** Begins an epoch after `last`. It goes to the disk with the next commit, hence before any dot of it is told. */
+  #nextEpoch(reason: string, last = this.#epoch): void {
+    this.#epoch = last + 1;
+    this.#epochIsStored = false;
     this.#emit({ type: 'amnesia', actor: this.actor, reason });
+  }
+
+  /** Commits a record; with it the epoch, if no commit has taken that to the disk yet. */
+  #save(address: Address, record: RecordSet, hints: readonly StorageChange[], done: Done<undefined>): void {
+    const epoch = this.#epoch;
+    const changes = this.#epochIsStored ? hints : [...hints, this.storeChange()];
+    this.records.save(address, record, changes, (now, result) => {
+      if (!(result instanceof MeshError) && epoch === this.#epoch) this.#epochIsStored = true;
+      done(now, result);
+    });
   }
 
   /** The row that keeps who mints at this store. */
@@ -74,22 +87,21 @@ export class Replica {
     this.records.open(now, address, command.n, (then, local) => {
       if (local instanceof MeshError) return done(then, local);
       const repeated = local.siblings.find((version) => version.value.operation === command.operation);
-      if (repeated !== undefined) return this.#afterCommits(done, { record: local, dot: repeated.dot });
-      const epochChange = this.#noticeAmnesia(local.context, command.context, 'a client had seen a later version of this store');
+      if (repeated !== undefined) {
+        const minted: Minted = { record: local, dot: repeated.dot };
+        return this.records.confirm(then, address, (later, error) => done(later, error ?? minted));
+      }
+      this.#observeTimes(then, local);
+      this.#noticeAmnesia(local.context, command.context, 'a client had seen a later version of this store');
       const { set, dot } = update(local, command.context, this.actor, this.#value(then, command));
       const record = resolve(set, command.resolver);
       const refusal = refuse(record, dot);
       if (refusal !== undefined) return done(then, refusal);
       const hint = owner === undefined ? [] : [hintChange(owner, address, command.n)];
-      this.records.save(address, record, [...epochChange, ...hint], (later, result) => {
+      this.#save(address, record, hint, (later, result) => {
         done(later, result instanceof MeshError ? result : { record, dot });
       });
     });
-  }
-
-  /** What is known in memory may still be on its way to the disk: an empty commit is done after those before it. */
-  #afterCommits<T>(done: Done<T>, value: T): void {
-    this.#disk.write([], (now, result) => done(now, result instanceof MeshError ? result : value));
   }
 
   #value(now: Instant, command: PutCommand): Stored {
@@ -110,10 +122,10 @@ export class Replica {
       const ordering = compareSets(call.record, local);
       const known = ordering === 'equal' || ordering === 'before';
       if (known && hint.length === 0) {
-        return this.#afterCommits(done, undefined);
+        return this.records.confirm(then, address, done);
       }
-      const epochChange = this.#noticeAmnesia(local.context, call.record.context, 'another replica holds later versions of this store');
-      this.records.save(address, known ? local : merge(local, call.record), [...hint, ...epochChange], done);
+      this.#noticeAmnesia(local.context, call.record.context, 'another replica holds later versions of this store');
+      this.#save(address, known ? local : merge(local, call.record), hint, done);
     });
   }
 
@@ -123,10 +135,14 @@ export class Replica {
     return times.some((time) => !this.#clock.observe(now, time));
   }
 
-  #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string): StorageChange[] {
-    if (counterOf(incoming, this.actor) <= counterOf(local, this.actor)) return [];
-    this.#nextEpoch(reason);
-    return [this.storeChange()];
+  /** Someone has seen versions of this store that it does not hold: of this epoch, or of one that it does not remember to have begun. */
+  #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string): void {
+    let last = counterOf(incoming, this.actor) > counterOf(local, this.actor) ? this.#epoch : -1;
+    for (const { actor } of incoming) {
+      const [storeId, epoch] = actor.split('.');
+      if (storeId === this.#storeId && Number(epoch) > this.#epoch) last = Math.max(last, Number(epoch));
+    }
+    if (last >= 0) this.#nextEpoch(reason, last);
   }
 
   fetch(call: Extract<Call, { type: 'fetch' }>, done: Done<RecordSet>): void {

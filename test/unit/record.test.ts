@@ -29,9 +29,9 @@ const record: RecordSet = {
   ],
 };
 
-/** A body written by `fill`, with the format's first byte and a checksum that fits. */
-function bytesOf(fill: (writer: Writer) => void, format = 1): Uint8Array {
-  const writer = new Writer().u8(format);
+/** A body written by `fill`, behind the format and the n of the bucket, with a checksum that fits. */
+function bytesOf(fill: (writer: Writer) => void, format = 1, n = 3): Uint8Array {
+  const writer = new Writer().u8(format).u8(n);
   fill(writer);
   return writer.u32(crc32c(writer.written())).finish();
 }
@@ -53,9 +53,9 @@ const reasonOf = (bytes: Uint8Array): string => {
 describe('the form', () => {
   it('[AE1] is frozen: these bytes are on disks', () => {
     expect(hex(encodeRecord(record))).toEqual(
-      '010203612e30010103622e3104050203612e3002000568656c6c6f0a746578742f706c61696e80d095ffbc310310303132333435363738396162636465660703622e310501000080d095ffbc310310303132333435363738396162636465660772411823',
+      '01000203612e30010103622e3104050203612e3002000568656c6c6f0a746578742f706c61696e80d095ffbc310310303132333435363738396162636465660703622e310501000080d095ffbc31031030313233343536373839616263646566073b0a84e1',
     );
-    expect(hex(encodeRecord({ ...emptyRecord }))).toEqual('010000c5253104');
+    expect(hex(encodeRecord({ ...emptyRecord }))).toEqual('010000009522e17f');
     expect(decodeRecord(encodeRecord(record))).toEqual(record);
   });
 
@@ -74,6 +74,7 @@ describe('broken promises under a fitting checksum', () => {
     expect(reasonOf(good)).toBe('none');
     const cases: Record<string, Uint8Array> = {
       'of another format': bytesOf((writer) => writer.uint(0).uint(0), 2),
+      'of a bucket with an n that cannot be': bytesOf((writer) => writer.uint(0).uint(0), 1, 17),
       'siblings out of order': bytesOf((writer) => version(version(writer.uint(1).text('a').uint(1).uint(2).uint(2), 'a', 3), 'a', 1)),
       'a sibling twice': bytesOf((writer) => version(version(writer.uint(1).text('a').uint(1).uint(2).uint(2), 'a', 1), 'a', 1)),
       'a sibling beyond its context': bytesOf((writer) => version(writer.uint(1).text('a').uint(1).uint(2).uint(1), 'a', 4)),

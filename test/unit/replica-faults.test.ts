@@ -34,7 +34,7 @@ function neighbours(): [string, string] {
 }
 
 describe('a commit that fails while others are under way', () => {
-  it.fails('[ST2] what is in a commit that failed is not acknowledged to the second who brought it', () => {
+  it('[ST2] what is in a commit that failed is not acknowledged to the second who brought it', () => {
     const [one, other] = [new OneReplica('s'), new OneReplica('t')];
     const { record } = other.put(command('k', 'v'));
     const first = one.store('k', record);
@@ -47,7 +47,7 @@ describe('a commit that fails while others are under way', () => {
     expect(acknowledged && valuesOf(one.restart().read('k')).length === 0).toBe(false);
   });
 
-  it.fails('[VR3] the dot of a commit that failed is not told to who repeats the put, unless it is kept', () => {
+  it('[VR3] the dot of a commit that failed is not told to who repeats the put, unless it is kept', () => {
     const one = new OneReplica('s');
     const put = command('k', 'v1');
     one.mint(put);
@@ -73,7 +73,7 @@ describe('a commit that fails while others are under way', () => {
     expect(one.restart().inconsistencies([lost, kept])).toEqual([]);
   });
 
-  it.fails('[ST4] a later commit of the same key succeeds: the key is listed, and memory and disk agree', () => {
+  it('[ST4] a later commit of the same key succeeds: the key is listed, and memory and disk agree', () => {
     const one = new OneReplica('s');
     const failing = one.mint(command('k', 'v1'));
     one.disk.runReads();
@@ -160,7 +160,7 @@ describe('stores that come back older', () => {
     expect(new Set(dots).size).toBe(2);
   });
 
-  it.fails('[VR3] an epoch that was begun for a put that is then refused is on disk before a dot of it is told', () => {
+  it('[VR3] an epoch that was begun for a put that is then refused is on disk before a dot of it is told', () => {
     const one = new OneReplica('s');
     const context = Array.from({ length: 128 }, (_, index) => ({ actor: `a${String(index).padStart(3, '0')}` as Actor, counter: 1 }));
     const refused = one.mint(command('k', 'v', { context: [...context, { actor: 's.0' as Actor, counter: 5 }] }));
@@ -171,7 +171,7 @@ describe('stores that come back older', () => {
     expect(actor).toBe(minted.dot.actor);
   });
 
-  it.fails('[VR3] a counter of an epoch that the store has not come to yet is seen as forgotten, too', () => {
+  it('[VR3] a counter of an epoch that the store has not come to yet is seen as forgotten, too', () => {
     const one = new OneReplica('s');
     const record: RecordSet = { context: [{ actor: 's.3' as Actor, counter: 2 }], siblings: [] };
     one.store('k', record);
@@ -182,7 +182,7 @@ describe('stores that come back older', () => {
 });
 
 describe('rows on disk', () => {
-  it.fails('[ST3] each flipped bit of a row is seen', () => {
+  it('[ST3] each flipped bit of a row is seen', () => {
     const one = new OneReplica('s');
     one.put(command('k', 'v'));
     const key = recordKey(addressOfKey('k'));
@@ -198,7 +198,7 @@ describe('rows on disk', () => {
 });
 
 describe('the clock of a restarted replica', () => {
-  it.fails('[VR7] last write wins: a put after a restart is later than what the store holds, also when the wall clock went back', () => {
+  it('[VR7] last write wins: a put after a restart is later than what the store holds, also when the wall clock went back', () => {
     const one = new OneReplica('s');
     one.put(command('k', 'first', { resolver: 'lww' }));
     const restarted = one.restart();

@@ -19,7 +19,6 @@ import { MemoryDisk } from './memory-disk.ts';
 
 export const partitions = 2;
 const replicas = 3;
-const recordStart = 1;
 
 /** What became of a request: `undefined` until it has ended. */
 export interface Outcome<T> {
@@ -133,7 +132,7 @@ export class OneReplica {
   /** The record of a key as it lies on the disk. */
   stored(key: string): RecordSet {
     const row = this.disk.rows.get(recordKey(addressOfKey(key)));
-    return row === undefined ? emptyRecord : decodeRecord(row.subarray(recordStart));
+    return row === undefined ? emptyRecord : decodeRecord(row);
   }
 
   /** What does not fit: in memory or on the disk, a leaf that is not the sum of its records, a key without its index entry or the other way round. */
