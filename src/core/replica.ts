@@ -139,8 +139,9 @@ export class Replica {
   #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string): void {
     let last = counterOf(incoming, this.actor) > counterOf(local, this.actor) ? this.#epoch : -1;
     for (const { actor } of incoming) {
-      const [storeId, epoch] = actor.split('.');
-      if (storeId === this.#storeId && Number(epoch) > this.#epoch) last = Math.max(last, Number(epoch));
+      const [storeId, text = ''] = actor.split('.');
+      const epoch = /^\d{1,14}$/.test(text) ? Number(text) : -1;
+      if (storeId === this.#storeId && epoch > this.#epoch) last = Math.max(last, epoch);
     }
     if (last >= 0) this.#nextEpoch(reason, last);
   }

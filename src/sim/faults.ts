@@ -11,9 +11,9 @@ import { crossings, splitShapes } from './splits.ts';
 import type { StorageSnapshot } from './storage.ts';
 
 /** Faults of single frames: a probability, from the beginning to the healing. */
-export const frameFaultNames = ['loss', 'delay', 'duplicate', 'reorder', 'replay', 'gossip'] as const;
+const frameFaultNames = ['loss', 'delay', 'duplicate', 'reorder', 'replay', 'gossip'] as const;
 /** Faults that strike now and then. */
-export const eventFaultNames = ['reset', 'oneWay', 'split', 'flap', 'clog', 'kill', 'killAll', 'pause', 'clock', 'slowDisk'] as const;
+const eventFaultNames = ['reset', 'oneWay', 'split', 'flap', 'clog', 'kill', 'killAll', 'pause', 'clock', 'slowDisk'] as const;
 /** Faults of the disk, after which a peer may have forgotten what it said. */
 export const diskFaultNames = ['ioError', 'diskFull', 'wipe', 'rollback'] as const;
 

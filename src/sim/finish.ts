@@ -126,12 +126,13 @@ export class Finish {
     const { world } = this.#cluster;
     const { convergeMs } = this.#options;
     const partitions = this.#partitionsOf(keys);
-    // What is still under way after an acknowledgement arrives, and what is in memory gets to the disk.
+    const equal = (): boolean => this.#rootsOf(partitions).every((roots) => new Set(roots.map((root) => root.digest)).size < 2);
+    // What is still under way after an acknowledgement arrives; afterwards, what the roots say already gets to the disks.
     world.runFor(settleMs);
-    for (const end = world.nowMs + convergeMs; world.nowMs < end; world.runFor(5000)) {
-      if (this.#rootsOf(partitions).every((roots) => new Set(roots.map((root) => root.digest)).size < 2)) return;
+    for (const end = world.nowMs + convergeMs; !equal(); world.runFor(5000)) {
+      if (world.nowMs > end) return this.#late(`the replicas are not equal ${convergeMs} ms after the last hint`);
     }
-    this.#late(`the replicas are not equal ${convergeMs} ms after the last hint`);
+    world.runFor(settleMs);
   }
 
   /** Reads every key at all its primaries, strictly, which repairs what is left. */

@@ -48,7 +48,7 @@ const defaults = { peers: 5, ops: 1000, clients: 10 } as const;
 /** Within how long peers that are started at once are one mesh. */
 const withGossipMs = 5000;
 const withoutGossipMs = 30_000;
-const partitions = 256;
+const partitions = 128;
 /** From a fast disk to a poor one. */
 const commits = [
   [0.2, 6],
@@ -62,7 +62,7 @@ const latencies = [
   [5, 200],
 ] as const;
 /** How long the clients work at least, so that faults have time to strike. */
-const workMs = 60_000;
+const workMs = 45_000;
 
 export function runSimulation(options: SimulationOptions): SimulationResult {
   const world = new World(options.seed, options.trace);

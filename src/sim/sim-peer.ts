@@ -17,7 +17,7 @@ import type { SimStorage } from './storage.ts';
 import { describeMessage, describeReply, describeRequest } from './transcript.ts';
 import type { World } from './world.ts';
 
-export type PeerSettings = Omit<PeerOptions, 'identity' | 'random' | 'durable'>;
+type PeerSettings = Omit<PeerOptions, 'identity' | 'random' | 'durable'>;
 
 export interface SimPeerOptions {
   readonly index: number;
@@ -37,6 +37,7 @@ type Input = (core: Peer, now: Instant) => void;
 
 /** When the simulated world begins, in Unix milliseconds. */
 const epochMs = 1_700_000_000_000;
+const restartMs = 1000;
 
 export class SimPeer {
   readonly index: number;
@@ -236,10 +237,20 @@ export class SimPeer {
       }
       case 'started':
         this.startError = output.error;
+        if (output.error !== undefined) this.#startAgain(core);
         return;
       case 'event':
         return event(this.index, output.event);
     }
+  }
+
+  /** A program that cannot read its disk ends, and whoever looks after it starts it again. */
+  #startAgain(core: Peer): void {
+    this.#world.after(restartMs, 'life', this.index, () => {
+      if (this.#core !== core) return;
+      this.kill();
+      this.start();
+    });
   }
 
   #arm(core: Peer): void {

@@ -45,7 +45,7 @@ const text = fc.oneof(anyText, surrogateText, fc.string({ unit: 'grapheme' }));
 describe('text', () => {
   it('[VR8] every text, with lone surrogates too, has bytes of its own and comes back', () => {
     holds(
-      1500,
+      700,
       fc.property(text, (value) => {
         const bytes = textToBytes(value);
         expect(/^[\0-\u00ff]*$/.test(bytes)).toBe(true);
@@ -72,7 +72,7 @@ describe('text', () => {
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
     let wellFormed = 0;
     holds(
-      1500,
+      700,
       fc.property(text, (value) => {
         if (/\p{Surrogate}/u.test(value)) return;
         wellFormed++;
@@ -80,7 +80,7 @@ describe('text', () => {
         expect(bytesToText(toByteString(encoder.encode(value)))).toBe(decoder.decode(encoder.encode(value)));
       }),
     );
-    expect(wellFormed).toBeGreaterThan(300);
+    expect(wellFormed).toBeGreaterThan(100);
   });
 
   it('[SE4] bytes that no text has are refused: all inputs of up to two bytes, and random ones', () => {

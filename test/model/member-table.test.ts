@@ -97,7 +97,7 @@ function checkPlacement(table: MemberTable): void {
 describe('the member table', () => {
   it('[MB1] records in any order, with any repetition, give the same table, view and ring', () => {
     holds(
-      300,
+      200,
       fc.property(inTwoOrders(fc.array(fc.record({ member: aMember }), { maxLength: 16 })), ([one, other]) => {
         const [a, b] = [newTable(), newTable()];
         for (const news of one) hear(a, news);
@@ -115,7 +115,7 @@ describe('the member table', () => {
   it('[MB1] records and suspicions, repeated until nobody learns anything, give the same table in any order', () => {
     const seen = new Set<string>();
     holds(
-      400,
+      250,
       fc.property(inTwoOrders(someNews), ([one, other]) => {
         const [a, b] = [newTable(), newTable()];
         hearUntilQuiet(a, one);
@@ -132,7 +132,7 @@ describe('the member table', () => {
 
   it('[MB1] what was heard says whether it was news, and the same again is none', () => {
     holds(
-      300,
+      200,
       fc.property(someNews, (news) => {
         const table = newTable();
         for (const each of news) {
@@ -148,7 +148,7 @@ describe('the member table', () => {
 
   it('[MB4] one push-pull makes two tables equal', () => {
     holds(
-      300,
+      200,
       fc.property(someNews, someNews, (one, other) => {
         const [a, b] = [newTable(), newTable()];
         for (const news of one) hear(a, news);
@@ -170,7 +170,7 @@ describe('the member table', () => {
   it('[MB1] only what the subject signed for this cluster, and for its number of partitions, is known', () => {
     const at = fc.nat();
     holds(
-      300,
+      200,
       fc.property(aMember, fc.constantFrom('bytes', 'signature', 'subject', 'cluster', 'partitions'), at, (good, part, index) => {
         const flipped = (bytes: Uint8Array): Uint8Array => bytes.with(index % bytes.length, (bytes[index % bytes.length] as number) ^ 1);
         const forged = {

@@ -43,7 +43,7 @@ describe('the tally', () => {
   it('[QR1] [QR2] the verdict is what counting everything anew says, after every step', () => {
     const seen = new Set<Verdict>();
     holds(
-      1000,
+      500,
       fc.property(fc.integer({ min: 1, max: 5 }), fc.boolean(), fc.array(aStep, { maxLength: 20 }), (need, strict, steps) => {
         const replicas: Asked[] = [];
         let tally = openTally(need, strict);
@@ -97,7 +97,7 @@ describe('the tally', () => {
     );
     const results = new Set<boolean>();
     holds(
-      1000,
+      500,
       fc.property(aNumber, aNumber, aNumber, (n, r, w) => {
         results.add(good(n, r, w));
         if (good(n, r, w)) return checkQuorum(n, r, w);

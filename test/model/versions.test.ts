@@ -147,7 +147,7 @@ const same = (a: VersionSet<unknown>, b: VersionSet<unknown>): boolean => JSON.s
 describe('version sets against sets of events', () => {
   it('[VR1] any interleaving of puts, reads and merges leaves the values that nobody has superseded, and contexts claim exactly what was seen', () => {
     holds(
-      600,
+      300,
       fc.property(someActors, someSteps, (actors, steps) => {
         const world = new World(actors);
         for (const step of steps) {
@@ -192,7 +192,7 @@ const aValueSet = aSet(dotText);
 describe('the semilattice', () => {
   it('[VR1] merge is commutative, associative and idempotent', () => {
     holds(
-      1000,
+      500,
       fc.property(aValueSet, aValueSet, aValueSet, (a, b, c) => {
         expect(merge(a, b)).toEqual(merge(b, a));
         expect(merge(merge(a, b), c)).toEqual(merge(a, merge(b, c)));
@@ -270,7 +270,7 @@ describe('the semilattice', () => {
       expect(compareSets(b, a)).toBe(expected === 'before' ? 'after' : expected === 'after' ? 'before' : expected);
     };
     holds(
-      1000,
+      500,
       fc.property(aValueSet, aValueSet, (a, b) => {
         check(a, b);
         check(a, merge(a, b));
@@ -292,7 +292,7 @@ describe('the semilattice', () => {
 describe('updates', () => {
   it('[VR1] an update supersedes exactly what its context covers', () => {
     holds(
-      1000,
+      500,
       fc.property(aValueSet, aVector, anActor, (local, context, actor) => {
         const { set, dot } = update(local, context, actor, 'new');
         const kept = local.siblings.filter((version) => !covers(context, version.dot));

@@ -9,7 +9,7 @@ import { runSimulation, type SimulationOptions } from '../../src/sim/run.ts';
 import type { Summary } from '../../src/sim/summary.ts';
 import { verdict } from './support/verdict.ts';
 
-const ops = 400;
+const ops = 300;
 const summaries: Summary[] = [];
 
 function run(options: SimulationOptions): string {

@@ -10,9 +10,8 @@ import { describe, expect, it } from 'vitest';
 import type { Actor, PeerId } from '../../src/core/ids.ts';
 import { dotText } from '../../src/core/ids.ts';
 import { hintKey, recordKey } from '../../src/core/layout.ts';
-import { leafOf } from '../../src/core/merkle.ts';
 import type { RecordSet } from '../../src/core/record.ts';
-import { addressOfKey, command, OneReplica, outcome, partitions, valuesOf } from './support/one-replica.ts';
+import { addressOfKey, command, neighbours, OneReplica, outcome, valuesOf } from './support/one-replica.ts';
 
 const settleHint = (one: OneReplica, owner: PeerId, key: string): boolean | undefined => {
   const { outcome: settled, done } = outcome<boolean>();
@@ -20,18 +19,6 @@ const settleHint = (one: OneReplica, owner: PeerId, key: string): boolean | unde
   one.disk.run();
   return settled.value;
 };
-
-/** Two keys in one leaf. */
-function neighbours(): [string, string] {
-  const seen = new Map<string, string>();
-  for (let i = 0; ; i++) {
-    const { position } = addressOfKey(`key-${i}`);
-    const leaf = `${position < 2 ** 31 ? 0 : 1}/${leafOf(position, partitions)}`;
-    const other = seen.get(leaf);
-    if (other !== undefined) return [other, `key-${i}`];
-    seen.set(leaf, `key-${i}`);
-  }
-}
 
 describe('a commit that fails while others are under way', () => {
   it('[ST2] what is in a commit that failed is not acknowledged to the second who brought it', () => {
@@ -178,6 +165,39 @@ describe('stores that come back older', () => {
     one.disk.run();
     const { actor } = one.put(command('other', 'v')).dot;
     expect(Number(actor.split('.')[1])).toBeGreaterThan(3);
+  });
+});
+
+describe('contexts that lie', () => {
+  it('[VR3] [SE4] an epoch that no store can come to leads this store nowhere: its next epochs are numbers, each another one', () => {
+    for (const name of [
+      's.Infinity',
+      's.1e300',
+      's.9007199254740991',
+      's.9007199254740990',
+      's.-Infinity',
+      's.NaN',
+      's.x',
+      's.',
+      's.0x10',
+      's.1.5',
+      's. 7',
+    ]) {
+      const one = new OneReplica('s');
+      one.put(command('k', 'v', { context: [{ actor: name as Actor, counter: 1 }] }));
+      const actors = [one.put(command('other', 'v')).dot.actor];
+      // From now on the store really forgets, twice.
+      for (const counter of [100, 200]) {
+        one.store('k', { context: [{ actor: actors.at(-1) as Actor, counter }], siblings: [] });
+        one.disk.run();
+        actors.push(one.restart().put(command('other', `v ${counter}`)).dot.actor);
+      }
+      expect(
+        actors.every((actor) => /^s\.\d{1,15}$/.test(actor)),
+        `${name}: ${actors.join()}`,
+      ).toBe(true);
+      expect(new Set(actors).size, `${name}: ${actors.join()}`).toBe(3);
+    }
   });
 });
 

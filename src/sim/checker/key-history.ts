@@ -29,7 +29,7 @@ export interface KeyHistory {
 
 export const isOperation = (row: HistoryRow): row is Operation => row.op !== 'root';
 
-export const isFinal = (operation: Operation): boolean => operation.phase === 'final';
+const isFinal = (operation: Operation): boolean => operation.phase === 'final';
 
 export function splitByKey(rows: readonly HistoryRow[]): KeyHistory[] {
   const byKey = new Map<string, Operation[]>();

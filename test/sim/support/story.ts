@@ -35,9 +35,9 @@ export function newCluster({ seed = 1, peers = 5, ...options }: Partial<ClusterO
   return new Cluster(new World(seed), { peers, ...options });
 }
 
-export const fresh = (text: string): Uint8Array => Uint8Array.from(textToBytes(text), (letter) => letter.charCodeAt(0));
+const fresh = (text: string): Uint8Array => Uint8Array.from(textToBytes(text), (letter) => letter.charCodeAt(0));
 
-export const valuesOf = (record: RecordSet): string[] =>
+const valuesOf = (record: RecordSet): string[] =>
   liveSiblings(record)
     .map((version) => bytesToText(toByteString(version.value.bytes)) ?? '')
     .sort();

@@ -159,6 +159,18 @@ export class OneReplica {
   }
 }
 
+/** Two keys in one leaf. */
+export function neighbours(): [string, string] {
+  const seen = new Map<string, string>();
+  for (let i = 0; ; i++) {
+    const { position } = addressOfKey(`key-${i}`);
+    const leaf = `${position < 2 ** 31 ? 0 : 1}/${leafOf(position, partitions)}`;
+    const other = seen.get(leaf);
+    if (other !== undefined) return [other, `key-${i}`];
+    seen.set(leaf, `key-${i}`);
+  }
+}
+
 /** The values of a record, sorted; a tombstone is '-'. */
 export function valuesOf(record: RecordSet | MeshError): string[] {
   if (record instanceof MeshError) throw record;
