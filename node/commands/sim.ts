@@ -141,7 +141,10 @@ function report(
       `${durationText(summary.virtualMs)} of virtual time in ${durationText(tookMs)}, ${Math.round(summary.events / (tookMs / 1000)).toLocaleString('en')} events a second`,
     ],
     ['operations', countsText(summary.operations)],
-    ['messages', `${summary.messages.toLocaleString('en')}${summary.codec ? `, ${megabytes} MB` : ''}`],
+    [
+      'messages',
+      `${summary.messages.toLocaleString('en')}${summary.codec ? `, ${megabytes} MB` : ''}, and ${summary.gossip.toLocaleString('en')} of gossip`,
+    ],
     ['faults', countsText(summary.bites)],
     ['peers did', countsText(summary.peerEvents)],
     ['events', `${summary.events.toLocaleString('en')}, hash ${eventHash}`],

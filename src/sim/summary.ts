@@ -19,6 +19,8 @@ export interface Summary {
   readonly operations: Readonly<Record<string, number>>;
   readonly messages: number;
   readonly messageBytes: number;
+  /** Gossiped messages, counted once for each receiver. */
+  readonly gossip: number;
   readonly messagesByName: Readonly<Record<string, number>>;
   /** How often each fault that was on had an effect. */
   readonly bites: Readonly<Record<string, number>>;
@@ -54,6 +56,7 @@ export function summarize({ seed, cluster, faultNames, quorum, history, strikes,
     operations: sortedRecord(operations),
     messages: counters.sent,
     messageBytes: counters.sentBytes,
+    gossip: counters.gossipSent,
     messagesByName: sortedRecord(counters.byName),
     bites: Object.fromEntries(faultNames.map((name) => [name, strikes.get(name) ?? 0])),
     peerEvents: sortedRecord(peerEvents),
