@@ -13,7 +13,10 @@ export interface NetworkOptions {
 
 export const defaultNetworkOptions: NetworkOptions = { latencyMs: [0.1, 4], keepAliveMs: [4000, 15_000], heldMax: 5000, codec: true };
 
-/** Probabilities per frame. Delay stays within the network's contract; loss, duplicates, reordering and replay of single frames are beyond it. */
+/**
+ * Probabilities per frame. A lost frame takes its link with it, as the network's contract has it; duplicates, reordering and replay of frames are beyond that
+ * contract. Gossip promises nothing.
+ */
 export interface FrameFaults {
   loss: number;
   delay: number;

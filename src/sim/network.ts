@@ -2,7 +2,7 @@
  * The simulated network: links between peers that keep the contract of `Network` in ports.ts, and ways to break them.
  *
  * A link is dialled by whoever wants it, comes up at both ends, carries frames in order and loses what is on its way only when it breaks. A cut direction holds
- * frames back, as TCP does, until it is mended or the link is given up for dead. Beyond the contract, single frames can be lost, repeated or overtaken (see
+ * frames back, as TCP does, until it is mended or the link is given up for dead. Beyond the contract, single frames can be repeated or overtaken (see
  * `FrameFaults`). Gossip floods to whoever a chain of links leads to and promises nothing.
  */
 
@@ -117,7 +117,7 @@ export class SimNetwork {
     const random = this.#random;
     if (happens(random, faults.loss)) {
       counters.lost++;
-      return;
+      return this.#break(link);
     }
     const [least, most] = this.#options.latencyMs;
     let latency = skewed(random, least, most);
@@ -180,8 +180,9 @@ export class SimNetwork {
       const copies = happens(this.#random, this.faults.gossipDuplicate) ? 2 : 1;
       this.counters.gossipDuplicated += copies - 1;
       for (let copy = 0; copy < copies; copy++) {
-        const latency =
-          skewed(this.#random, least, most) * hops + (happens(this.#random, this.faults.delay) ? between(this.#random, 20, 2000) : 0);
+        // A second copy may come much later, after newer gossip.
+        const late = copy > 0 || happens(this.#random, this.faults.delay) ? between(this.#random, 20, 2000) : 0;
+        const latency = skewed(this.#random, least, most) * hops + late;
         const arrive = (): void => this.#endpoints[to]?.gossip(this.#name(who), openRumors(parcel));
         this.#world.after(latency, 'gossip', to, arrive, sizeOf(parcel));
       }

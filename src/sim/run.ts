@@ -120,6 +120,9 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   return { summary, violations, history, eventHash: world.eventHash, command: replayCommand({ ...options, peers, ops }) };
 }
 
+/** How many peers the mesh of this seed has where nobody says how many. */
+export const peersOfSeed = (seed: number): number => 5 + new World(seed).stream('peers').below(16);
+
 const defaultFaultNames = allFaultNames.filter((name) => !diskFaultNames.some((disk) => disk === name));
 
 const late = (message: string): Violation => ({ check: 'liveness', key: '', message });

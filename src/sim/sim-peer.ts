@@ -104,7 +104,8 @@ export class SimPeer {
     this.startError = undefined;
     const { settings, network, bootstrap, world } = this.#options;
     const random = world.stream(`peer/${this.index}/${this.#lives}`);
-    this.#core = new Peer({ ...settings, identity: this.#identity, random, durable: true });
+    const { mayHaveForgotten } = this.storage;
+    this.#core = new Peer({ ...settings, identity: this.#identity, random, durable: true, mayHaveForgotten });
     this.#armedFor = Infinity;
     world.trace?.(world.nowMs, `${this.id} starts`);
     network.attach(this.index, {

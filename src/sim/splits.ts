@@ -1,6 +1,6 @@
 /** The shapes in which a network comes apart: which pairs of peers cannot talk while it lasts (the shapes of Jepsen's nemesis). */
 
-export const splitShapes = ['halves', 'isolate', 'bridge', 'majorities', 'random'] as const;
+export const splitShapes = ['halves', 'isolate', 'bridge', 'majorities', 'scatter'] as const;
 export type SplitShape = (typeof splitShapes)[number];
 
 type Pair = readonly [a: number, b: number];
@@ -30,7 +30,7 @@ function apart(shape: SplitShape, i: number, j: number, count: number): boolean 
       const distance = Math.min(j - i, count - (j - i));
       return distance > Math.floor((Math.floor(count / 2) + 1) / 2);
     }
-    case 'random':
+    case 'scatter':
       return (Math.imul(i + 1, 7919) ^ Math.imul(j + 1, 104_729)) % 3 === 0;
   }
 }

@@ -1,15 +1,16 @@
 /**
  * The disk of one simulated peer: it keeps the contract of `Storage` in ports.ts to the letter, and no more.
  *
- * Commits take effect in order, each as a whole. A crash keeps one that was not acknowledged or loses it together with all after it; what was acknowledged
- * stays. Bytes are copied on the way in and out. Errors, slowness, loss of the whole store and its return to an earlier state are made to order.
+ * Commits reach the disk in order, each as a whole; from then on reads see them and no crash can undo them, whether they have been answered or not. A crash
+ * keeps one that is still on its way or loses it together with all after it. A rejected commit may have reached the disk all the same. Bytes are copied on
+ * the way in and out. Errors, slowness, damage, loss of the whole store and its return to an earlier state are made to order.
  */
 
 import type { DiskAnswer, DiskRequest, StorageChange } from '../core/disk.ts';
 import { MeshError } from '../core/errors.ts';
 import type { ByteString } from '../core/ids.ts';
 import type { SeededRandom } from '../core/random.ts';
-import { between, happens, pick, skewed } from './chance.ts';
+import { happens, pick, skewed } from './chance.ts';
 import { SortedMap } from './sorted-map.ts';
 import type { World } from './world.ts';
 
@@ -17,31 +18,34 @@ export interface StorageOptions {
   /** Least and most milliseconds of a read. */
   readonly readMs: readonly [number, number];
   readonly commitMs: readonly [number, number];
-  /**
-   * How probably reads see a commit before it is acknowledged. Peers need this to be 0: a replica that tells of a dot which a crash then takes back gives the
-   * dot to another value (VR3).
-   */
-  readonly earlyReads: number;
+  /** How probably a commit that is on the disk, and can be read, is answered only some time later. */
+  readonly lateAnswers: number;
 }
 
-export const defaultStorageOptions: StorageOptions = { readMs: [0.02, 1], commitMs: [0.2, 6], earlyReads: 0 };
+export const defaultStorageOptions: StorageOptions = { readMs: [0.02, 1], commitMs: [0.2, 6], lateAnswers: 0.05 };
 
 /** What is wrong with the disk now. Probabilities are per request. */
 export interface StorageFaults {
   readError: number;
   commitError: number;
+  /** A record is read with a flipped bit, and is sound on the disk. */
+  flippedBit: number;
   full: boolean;
   /** How many times slower it is than a sound one. */
   slowness: number;
 }
 
-const sound: StorageFaults = { readError: 0, commitError: 0, full: false, slowness: 1 };
+const sound: StorageFaults = { readError: 0, commitError: 0, flippedBit: 0, full: false, slowness: 1 };
 
 interface Commit {
+  readonly id: number;
   readonly changes: readonly StorageChange[];
-  /** The rows before it, once it can be seen; newest last. */
-  undo: StorageChange[] | undefined;
 }
+
+/** How probably a commit that is answered with an error has reached the disk. */
+const rejectedTakesEffect = 0.5;
+/** How many of the last commits a torn write can take. */
+const tornMax = 8;
 
 export type StorageSnapshot = readonly (readonly [ByteString, Uint8Array])[];
 
@@ -52,9 +56,14 @@ export class SimStorage {
   readonly #who: number;
   readonly #options: StorageOptions;
   readonly #rows = new SortedMap();
+  /** On their way to the disk. */
   #pending: Commit[] = [];
-  /** Virtual milliseconds: no commit is acknowledged before the one before it. */
+  /** What the rows were before each of the last commits, newest last. */
+  #undo: (readonly StorageChange[])[] = [];
+  /** Virtual milliseconds: no commit reaches the disk, or is answered, before the one before it. */
   #lastCommitAt = 0;
+  #lastAnswerAt = 0;
+  #torn = false;
   /** Rises with each crash: requests of before are answered no more. */
   #session = 0;
   errors = 0;
@@ -66,9 +75,14 @@ export class SimStorage {
     this.#options = options;
   }
 
-  /** Rows that can be seen now. */
+  /** What is on the disk now, which is what reads see. */
   get rows(): ReadonlyRows {
     return this.#rows;
+  }
+
+  /** Opening finds traces of a torn write, until a commit has succeeded since. */
+  get mayHaveForgotten(): boolean {
+    return this.#torn;
   }
 
   mend(): void {
@@ -92,46 +106,60 @@ export class SimStorage {
     const { id } = request;
     if (happens(this.#random, this.faults.readError)) return this.#failed(id, 'STORAGE_FAILED', 'simulated read error');
     if (request.type === 'range') {
-      const entries = this.#rows.range(request.range).map(([key, value]) => [key, new Uint8Array(value)] as const);
+      const entries = this.#rows.range(request.range).map(([key, value]) => [key, this.#readOut(key, value)] as const);
       return { type: 'range', id, entries };
     }
     const values = request.keys.map((key) => {
       const value = this.#rows.get(key);
-      return value === undefined ? undefined : new Uint8Array(value);
+      return value === undefined ? undefined : this.#readOut(key, value);
     });
     return { type: 'read', id, values };
+  }
+
+  #readOut(key: ByteString, value: Uint8Array): Uint8Array {
+    const copy = new Uint8Array(value);
+    if (isRecord(key) && happens(this.#random, this.faults.flippedBit)) this.#flip(copy);
+    return copy;
+  }
+
+  #flip(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const at = this.#random.below(bytes.length);
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << this.#random.below(8));
   }
 
   #submitCommit(id: number, changes: readonly StorageChange[], answered: (answer: DiskAnswer) => void): void {
     const session = this.#session;
     const commit: Commit = {
+      id,
       changes: changes.map(({ key, value }) => ({ key, value: value === undefined ? undefined : new Uint8Array(value) })),
-      undo: undefined,
     };
     this.#pending.push(commit);
-    if (
-      this.#pending.every((earlier) => earlier === commit || earlier.undo !== undefined) &&
-      happens(this.#random, this.#options.earlyReads)
-    )
-      this.#show(commit);
     const [least, most] = this.#options.commitMs;
     const delay = skewed(this.#random, least, most) * this.faults.slowness;
     this.#lastCommitAt = Math.max(this.#lastCommitAt, this.#world.nowMs + delay);
     const finish = (): void => {
-      if (session === this.#session) answered(this.#finishCommit(id, commit));
+      if (session !== this.#session) return;
+      const answer = this.#finishCommit(commit);
+      const late = happens(this.#random, this.#options.lateAnswers) ? skewed(this.#random, least, most) : 0;
+      this.#lastAnswerAt = Math.max(this.#lastAnswerAt, this.#world.nowMs + late);
+      if (this.#lastAnswerAt === this.#world.nowMs) return answered(answer);
+      const tell = (): void => void (session === this.#session && answered(answer));
+      this.#world.after(this.#lastAnswerAt - this.#world.nowMs, 'disk', this.#who, tell, id * 4 + 3);
     };
     this.#world.after(this.#lastCommitAt - this.#world.nowMs, 'disk', this.#who, finish, id * 4 + 2);
   }
 
-  #finishCommit(id: number, commit: Commit): DiskAnswer {
+  #finishCommit(commit: Commit): DiskAnswer {
     this.#pending.shift();
     const full = this.faults.full && commit.changes.some((change) => change.value !== undefined);
     if (full || happens(this.#random, this.faults.commitError)) {
-      // One that can be seen by now has taken effect, whatever the disk says of it.
-      return this.#failed(id, full ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'simulated write error');
+      if (happens(this.#random, rejectedTakesEffect)) this.#apply(commit);
+      return this.#failed(commit.id, full ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'simulated write error');
     }
-    this.#show(commit);
-    return { type: 'written', id };
+    this.#apply(commit);
+    this.#torn = false;
+    return { type: 'written', id: commit.id };
   }
 
   #failed(id: number, code: 'STORAGE_FAILED' | 'STORAGE_FULL', message: string): DiskAnswer {
@@ -139,13 +167,13 @@ export class SimStorage {
     return { type: 'failed', id, error: new MeshError(code, message) };
   }
 
-  #show(commit: Commit): void {
-    if (commit.undo !== undefined) return;
-    commit.undo = commit.changes.map(({ key }) => ({ key, value: this.#rows.get(key) }));
-    this.#apply(commit.changes);
+  #apply({ changes }: Commit): void {
+    this.#undo.push(changes.map(({ key }) => ({ key, value: this.#rows.get(key) })).reverse());
+    if (this.#undo.length > tornMax) this.#undo.shift();
+    this.#change(changes);
   }
 
-  #apply(changes: readonly StorageChange[]): void {
+  #change(changes: readonly StorageChange[]): void {
     for (const { key, value } of changes) {
       if (value === undefined) this.#rows.delete(key);
       else this.#rows.set(key, value);
@@ -156,15 +184,24 @@ export class SimStorage {
   crash(): void {
     this.#session++;
     const survive = this.#random.below(this.#pending.length + 1);
-    for (const lost of this.#pending.slice(survive).reverse()) this.#apply((lost.undo ?? []).toReversed());
-    for (const kept of this.#pending.slice(0, survive)) this.#show(kept);
+    for (const kept of this.#pending.slice(0, survive)) this.#apply(kept);
     this.#pending = [];
     this.#lastCommitAt = 0;
+    this.#lastAnswerAt = 0;
+  }
+
+  /** The last commits are gone, though they had been acknowledged, and it shows. Only for a peer that is down; false when there is nothing to lose. */
+  tear(): boolean {
+    const lost = this.#undo.splice(-1 - this.#random.below(tornMax));
+    for (const before of lost.reverse()) this.#change(before);
+    this.#torn ||= lost.length > 0;
+    return lost.length > 0;
   }
 
   /** The whole store is gone. Only for a peer that is down. */
   wipe(): void {
     this.#rows.clear();
+    this.#undo = [];
   }
 
   snapshot(): StorageSnapshot {
@@ -174,21 +211,24 @@ export class SimStorage {
   /** Back to an earlier state. Only for a peer that is down. */
   rollback(snapshot: StorageSnapshot): void {
     this.#rows.clear();
+    this.#undo = [];
     for (const [key, value] of snapshot) this.#rows.set(key, value);
   }
 
-  /** Damages one record at rest; false when there is none. */
-  flipBit(): boolean {
-    const records = [...this.#rows.entries()].filter(([key, value]) => key.startsWith('r') && value.length > 0);
+  /** Damages one record on the disk for good; false when there is none. */
+  rot(): boolean {
+    const records = [...this.#rows.entries()].filter(([key]) => isRecord(key));
     if (records.length === 0) return false;
     const [key, value] = pick(this.#random, records);
     const damaged = new Uint8Array(value);
-    const at = Math.floor(between(this.#random, 0, damaged.length));
-    damaged[at] = (damaged[at] ?? 0) ^ (1 << this.#random.below(8));
+    this.#flip(damaged);
     this.#rows.set(key, damaged);
     return true;
   }
 }
+
+/** Only records have a checksum. */
+const isRecord = (key: ByteString): boolean => key.startsWith('r');
 
 export interface ReadonlyRows {
   readonly size: number;
