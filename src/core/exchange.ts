@@ -9,12 +9,13 @@
 import type { CallFailure } from './calls.ts';
 import { Comparison } from './comparison.ts';
 import type { Environment } from './environment.ts';
-import { MeshError } from './errors.ts';
+import { type ErrorCode, MeshError } from './errors.ts';
 import { addressOf } from './hash.ts';
 import type { Address, Instant, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
 import { leafCount, recordDigest } from './merkle.ts';
 import type { Answer, Call, CompareLevel, LeafEntry } from './messages.ts';
+import { emptyRecord, type RecordSet } from './record.ts';
 import { compareSets, merge } from './versions.ts';
 
 export interface ExchangeResult {
@@ -133,10 +134,11 @@ export class ExchangeRun {
     const { bucket, key } = address;
     const options = { timeoutMs: callTimeoutMs, ring: members.placement.ring.digest };
     calls.ask(now, this.#peer, { type: 'fetch', bucket, key }, options, (then, answer) => {
-      if (typeof answer === 'string' || answer.type !== 'fetched') return done(then);
-      const theirs = answer.record;
-      replica.records.read(address, (later, ours) => {
-        if (ours instanceof MeshError) return done(later);
+      const theirs = recordIn(answer);
+      if (theirs === undefined) return done(then);
+      replica.records.read(address, (later, read) => {
+        const ours = read instanceof MeshError ? damagedAsEmpty(read.code) : read;
+        if (ours === undefined) return done(later);
         const store = { type: 'store', bucket, key, n: this.#n, owner: undefined, ordered: false } as const;
         const merged = merge(ours, theirs);
         const order = compareSets(ours, theirs);
@@ -153,6 +155,16 @@ export class ExchangeRun {
     });
   }
 }
+
+/** What the other peer holds; undefined when that cannot be known now. */
+function recordIn(answer: Answer | CallFailure): RecordSet | undefined {
+  if (typeof answer === 'string') return undefined;
+  if (answer.type === 'refused') return damagedAsEmpty(answer.code);
+  return answer.type === 'fetched' ? answer.record : undefined;
+}
+
+/** A damaged record is replaced by what the other peer has. */
+const damagedAsEmpty = (code: ErrorCode): RecordSet | undefined => (code === 'RECORD_CORRUPT' ? emptyRecord : undefined);
 
 /** Serves the other side of a run. */
 export function serveCompare(

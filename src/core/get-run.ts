@@ -40,6 +40,8 @@ interface Reading {
   readonly role: Role;
   state: Receipt['state'];
   record: RecordSet | undefined;
+  /** It has a record that it cannot read. */
+  damaged: boolean;
 }
 
 const hedgeMinMs = 10;
@@ -84,7 +86,7 @@ export class GetRun {
   #askNext(now: Instant): boolean {
     const target = this.#nextTarget(now);
     if (target === undefined) return false;
-    const reading: Reading = { ...target, state: 'pending', record: undefined };
+    const reading: Reading = { ...target, state: 'pending', record: undefined, damaged: false };
     this.#readings.push(reading);
     this.#tally = asked(this.#tally);
     const { calls, members, emit } = this.#env;
@@ -132,6 +134,7 @@ export class GetRun {
       if (this.#replied) return this.#repairAll(now);
     } else {
       reading.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
+      reading.damaged = typeof result === 'object' && result.type === 'refused' && result.code === 'RECORD_CORRUPT';
       this.#tally = failed(this.#tally);
       if (!this.#replied) this.#askNext(now);
     }
@@ -181,8 +184,10 @@ export class GetRun {
   }
 
   #repairAll(now: Instant): void {
-    for (const reading of this.#behind()) {
+    const damaged = this.#merged.context.length === 0 ? [] : this.#readings.filter((reading) => reading.damaged);
+    for (const reading of [...this.#behind(), ...damaged]) {
       reading.record = this.#merged;
+      reading.damaged = false;
       this.#env.emit({ type: 'readRepair', peer: reading.peer, bucket: this.#command.bucket });
       this.#send(now, reading, backgroundMs, () => {});
     }

@@ -87,7 +87,7 @@ export function combine(roots: readonly ByteString[]): ByteString {
   return filled.length > 1 ? digestOf(filled) : (filled[0] ?? emptyDigest);
 }
 
-function xor(a: ByteString, b: ByteString): ByteString {
+export function xor(a: ByteString, b: ByteString): ByteString {
   const codes: number[] = [];
   for (let i = 0; i < digestBytes; i++) codes.push(a.charCodeAt(i) ^ b.charCodeAt(i));
   return String.fromCharCode(...codes) as ByteString;

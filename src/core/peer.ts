@@ -82,7 +82,7 @@ export class Peer {
       send: (to, message) => this.#send(to, message),
       serveSelf: (now, body, answer) => this.#serve(now, identity.peerId, body, answer),
     });
-    this.replica = new Replica({ disk: this.#disk, durable: options.durable, partitions: options.partitions, emit });
+    this.replica = new Replica({ disk: this.#disk, durable: options.durable, partitions: options.partitions, random, emit });
     this.membership = new Membership({
       ...options,
       timers,

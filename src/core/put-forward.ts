@@ -30,6 +30,7 @@ export class PutForward {
   readonly #deadline: number;
   readonly #patientUntil: number;
   #tried = new Set<PeerId>();
+  #refusal: MeshError | undefined;
 
   constructor(env: Environment, now: Instant, command: PutCommand, reply: Reply) {
     this.#env = env;
@@ -46,7 +47,10 @@ export class PutForward {
     if (replica === undefined) return this.#waitForOne(now);
     this.#tried.add(replica);
     if (replica === this.#env.members.self) {
-      const run = new PutRun(this.#env, this.#command, (then, result) => this.#reply(then, result, false));
+      const run = new PutRun(this.#env, this.#command, (then, result) => {
+        if (result instanceof MeshError) this.#refused(then, result, false);
+        else this.#reply(then, result, false);
+      });
       return run.start(now);
     }
     const budgetMs = Math.max(1, Math.floor(this.#deadline - now.mono));
@@ -82,20 +86,25 @@ export class PutForward {
 
   #waitForOne(now: Instant): void {
     if (now.mono >= this.#patientUntil) {
-      const message = 'no replica of the key can be reached: nothing was written';
-      return this.#reply(now, new MeshError('UNREACHABLE', message), false);
+      const error = this.#refusal ?? new MeshError('UNREACHABLE', 'no replica of the key can be reached: nothing was written');
+      return this.#reply(now, error, false);
     }
     this.#tried = new Set();
     this.#env.timers.at(now.mono + lookAgainMs, (then) => this.start(then));
   }
 
+  /** A replica that knows itself to be the wrong one, or whose record is damaged, has changed nothing. */
+  #refused(now: Instant, error: MeshError, forwarded: boolean): void {
+    if (error.code !== 'NOT_OWNER' && error.code !== 'RECORD_CORRUPT') return this.#reply(now, error, forwarded);
+    if (error.code === 'RECORD_CORRUPT') this.#refusal = error;
+    this.start(now);
+  }
+
   #answered(now: Instant, supply: Supply, replica: PeerId, result: Answer | CallFailure): void {
     if (result === 'unsent') return this.start(now);
     if (typeof result === 'object' && result.type === 'putDone') return this.#reply(now, result.result, true);
-    if (typeof result === 'object' && result.type === 'refused') {
-      if (result.code === 'NOT_OWNER') return this.start(now);
-      return this.#reply(now, new MeshError(result.code, result.message), true);
-    }
+    if (typeof result === 'object' && result.type === 'refused')
+      return this.#refused(now, new MeshError(result.code, result.message), true);
     const state = result === 'timeout' ? 'timeout' : 'unreachable';
     const role = supply.primaries.includes(replica) ? 'primary' : 'fallback';
     const receipts = [supply.receipt({ peer: replica, role }, state, false)];

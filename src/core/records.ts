@@ -10,7 +10,9 @@ import type { Disk, StorageChange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
 import { addressOfRecordKey, indexKey, leafRecordsRange, recordKey, recordName, recordsRange } from './layout.ts';
+import { leafOf } from './merkle.ts';
 import { decodeRecord, emptyRecord, encodeRecord, type RecordSet, replicaCountIn } from './record.ts';
+import { type LeafRecord, leafNumber, type ReadLeaf, Recounts, sumOf } from './recounts.ts';
 import { partitionOf } from './ring.ts';
 import { type Held, Trees } from './trees.ts';
 
@@ -21,8 +23,11 @@ type Use<T> = (now: Instant, result: T | MeshError) => void;
 interface Slot {
   /** Of the bucket, as the first to open it says. */
   readonly n: number;
+  readonly leaf: number;
   /** Undefined while it is being read. */
   held: Held | undefined;
+  /** The record is there and cannot be read: it may be replaced, but not changed. */
+  damage: MeshError | undefined;
   waiting: Use<RecordSet>[];
   writes: number;
   /** A commit failed: what the disk holds is not what memory says. */
@@ -36,11 +41,18 @@ export class Records {
   readonly #disk: Disk;
   readonly #partitions: number;
   readonly #slots = new Map<string, Slot>();
+  readonly #recounts: Recounts;
 
   constructor(disk: Disk, partitions: number) {
     this.#disk = disk;
     this.#partitions = partitions;
     this.trees = new Trees(disk, partitions);
+    this.#recounts = new Recounts({
+      disk,
+      trees: this.trees,
+      read: this.#readLeaf,
+      isBusy: (leaf) => this.#isBusy(leaf),
+    });
   }
 
   /** The last committed state, for reads. */
@@ -66,29 +78,39 @@ export class Records {
     });
   }
 
-  /** The newest state of a key of a bucket with `n`, to be changed: the caller may call `save` within `use`, and nowhere else. */
+  /**
+   * The newest state of a key of a bucket with `n`, to be changed: the caller may call `save` within `use`, and nowhere else. With the error `RECORD_CORRUPT` it
+   * may do so too: the damaged record is replaced.
+   */
   open(now: Instant, address: Address, n: number, use: Use<RecordSet>): void {
     const name = recordName(address.bucket, address.key);
     const slot = this.#slots.get(name);
-    if (slot?.held !== undefined) return use(now, slot.held.record);
+    if (slot?.held !== undefined) return use(now, slot.damage ?? slot.held.record);
     if (slot !== undefined) {
       slot.waiting.push(use);
       return;
     }
-    const opened: Slot = { n, held: undefined, waiting: [use], writes: 0, failed: false };
+    const leaf = leafNumber(this.#partition(address), leafOf(address.position, this.#partitions));
+    const opened: Slot = { n, leaf, held: undefined, damage: undefined, waiting: [use], writes: 0, failed: false };
     this.#slots.set(name, opened);
-    this.#load(address, opened, () => {});
+    this.#load(address, opened);
+  }
+
+  #partition(address: Address): number {
+    return partitionOf({ partitions: this.#partitions }, address.position);
   }
 
   /** Reads the record and the trees that it is or will be in. */
-  #load(address: Address, slot: Slot, read: (held: Held) => void): void {
-    const partition = partitionOf({ partitions: this.#partitions }, address.position);
-    this.#readHeld(address, (now, held) => {
-      if (held instanceof MeshError) return this.#loaded(now, address, slot, held);
+  #load(address: Address, slot: Slot): void {
+    const partition = this.#partition(address);
+    this.#readHeld(address, (now, read) => {
+      const isDamaged = read instanceof MeshError && read.code === 'RECORD_CORRUPT';
+      if (read instanceof MeshError && !isDamaged) return this.#loaded(now, address, slot, read);
+      const held = read instanceof MeshError ? nothing : read;
       this.trees.tree(now, partition, slot.n, (then, tree) => {
         if (tree instanceof MeshError) return this.#loaded(then, address, slot, tree);
         this.trees.tree(then, partition, held.n || slot.n, (later, other) => {
-          if (!(other instanceof MeshError)) read(held);
+          if (read instanceof MeshError) slot.damage = read;
           this.#loaded(later, address, slot, other instanceof MeshError ? other : held);
         });
       });
@@ -101,7 +123,7 @@ export class Records {
     if (held instanceof MeshError) this.#slots.delete(recordName(address.bucket, address.key));
     else slot.held = held;
     // Each one sees what the one before it has made of the record.
-    for (const use of waiting) use(now, held instanceof MeshError ? held : (slot.held ?? held).record);
+    for (const use of waiting) use(now, held instanceof MeshError ? held : (slot.damage ?? (slot.held ?? held).record));
     this.#release(address, slot);
   }
 
@@ -111,14 +133,18 @@ export class Records {
     if (slot?.held === undefined) throw new MeshError('INTERNAL', 'bug: save of a record that is not open');
     const before = slot.held;
     const after = record.context.length === 0 ? nothing : { n: slot.n, record };
+    // What a damaged record has added to its leaf is not known.
+    const leafIsWrong = slot.damage !== undefined;
     slot.held = after;
+    slot.damage = undefined;
     slot.writes++;
     const changes: StorageChange[] = [
       { key: recordKey(address), value: after.n === 0 ? undefined : encodeRecord(after.record, after.n) },
       ...this.trees.replace(address, before, after),
     ];
+    this.#recounts.changed(slot.leaf);
     // While earlier commits are uncertain, so is whether the key is in the index.
-    const uncertain = slot.writes > 1 || slot.failed;
+    const uncertain = slot.writes > 1 || slot.failed || leafIsWrong;
     if (uncertain || (before.n === 0) !== (after.n === 0))
       changes.push({ key: indexKey(address), value: after.n === 0 ? undefined : new Uint8Array(0) });
     this.#disk.write([...changes, ...extra], (now, result) => {
@@ -126,6 +152,8 @@ export class Records {
       slot.failed ||= result instanceof MeshError;
       if (slot.failed && slot.writes === 0) this.#readAgain(address, slot);
       else this.#release(address, slot);
+      if (leafIsWrong || result instanceof MeshError) this.#recounts.doubt(slot.leaf);
+      else this.#recounts.attempt(slot.leaf);
       done(now, result);
     });
   }
@@ -137,13 +165,16 @@ export class Records {
     this.save(address, slot.held.record, [], done);
   }
 
-  /** After a failed commit: takes the record from the disk again, and the trees with it. */
+  /** After a failed commit: what the disk holds is taken for the truth again. */
   #readAgain(address: Address, slot: Slot): void {
-    const remembered = slot.held ?? nothing;
     slot.held = undefined;
     slot.failed = false;
-    // The leaf on disk is mended by the next commit that touches it.
-    this.#load(address, slot, (held) => void this.trees.replace(address, remembered, held));
+    this.#load(address, slot);
+  }
+
+  #isBusy(leaf: number): boolean {
+    for (const slot of this.#slots.values()) if (slot.leaf === leaf && slot.writes > 0) return true;
+    return false;
   }
 
   #release(address: Address, slot: Slot): void {
@@ -152,20 +183,31 @@ export class Records {
       this.#slots.delete(name);
   }
 
-  /** The records with this n in one leaf of a partition. */
-  inLeaf(partition: number, leaf: number, n: number, done: Use<{ address: Address; record: RecordSet }[]>): void {
-    this.#disk.range(leafRecordsRange(partition, leaf, this.#partitions), (now, rows) => {
+  /** The records with this n in one leaf of a partition, without damaged ones. When they do not add up to the leaf, it is counted anew. */
+  inLeaf(partition: number, leaf: number, n: number, done: Use<readonly LeafRecord[]>): void {
+    this.#readLeaf(partition, leaf, (now, found) => {
+      if (found instanceof MeshError) return done(now, found);
+      const records = found.records.filter((held) => held.n === n);
+      const tree = this.trees.loaded(partition, n);
+      const isWrong = tree !== undefined && found.whole && sumOf(records, n) !== tree.leaf(leaf);
+      if (isWrong) this.#recounts.doubt(leafNumber(partition, leaf));
+      done(now, records);
+    });
+  }
+
+  #readLeaf: ReadLeaf = (partition, leaf, done) => {
+    const range = leafRecordsRange(partition, leaf, this.#partitions);
+    this.#disk.range(range, (now, rows) => {
       if (rows instanceof MeshError) return done(now, rows);
-      const found: { address: Address; record: RecordSet }[] = [];
+      const records: LeafRecord[] = [];
       for (const [key, row] of rows) {
         const address = addressOfRecordKey(key);
         const held = heldIn(row);
-        // A damaged record is left to those who read it: comparing goes on with the others.
-        if (address !== undefined && !(held instanceof MeshError) && held.n === n) found.push({ address, record: held.record });
+        if (address !== undefined && !(held instanceof MeshError)) records.push({ address, ...held });
       }
-      done(now, found);
+      done(now, { records, whole: rows.length < range.limit });
     });
-  }
+  };
 
   /** How many records of a partition lie here, tombstones included. */
   count(partition: number, done: Use<number>, counted = 0, after?: ByteString): void {

@@ -15,8 +15,9 @@ import { actorOf, type Actor, type Address, type ByteString, type Dot, type Inst
 import { hintKey, keyOfIndex, keysRange, metaKey } from './layout.ts';
 import { limits } from './limits.ts';
 import type { Call, Listed, PutCommand } from './messages.ts';
+import type { Random } from './random.ts';
 import { Records } from './records.ts';
-import { recordSize, resolve, type RecordSet, type Stored } from './record.ts';
+import { emptyRecord, recordSize, resolve, type RecordSet, type Stored } from './record.ts';
 import { textToBytes, fromByteString } from './bytes.ts';
 import { compareSets, counterOf, has, merge, update, type VersionVector } from './versions.ts';
 
@@ -27,6 +28,7 @@ export interface Minted {
 
 type Done<T> = (now: Instant, result: T | MeshError) => void;
 
+const epochStep = 2 ** 30;
 const recordMaxBytes = limits.frameMaxBytes / 2;
 
 export class Replica {
@@ -36,15 +38,17 @@ export class Replica {
   readonly #disk: Disk;
   readonly #clock = new HybridClock();
   readonly #emit: (event: CoreEvent) => void;
+  readonly #random: Random;
   #storeId = '';
   #epoch = 0;
   #epochIsStored = true;
 
-  constructor(options: { disk: Disk; durable: boolean; partitions: number; emit: (event: CoreEvent) => void }) {
+  constructor(options: { disk: Disk; durable: boolean; partitions: number; random: Random; emit: (event: CoreEvent) => void }) {
     this.#disk = options.disk;
     this.durable = options.durable;
     this.records = new Records(options.disk, options.partitions);
     this.#emit = options.emit;
+    this.#random = options.random;
   }
 
   /** Who mints at this store now. */
@@ -59,9 +63,12 @@ export class Replica {
     if (mayHaveForgotten) this.#nextEpoch('the storage was damaged and may have lost acknowledged writes');
   }
 
-  /** Begins an epoch after `last`. It goes to the disk with the next commit, hence before any dot of it is told. */
+  /**
+   * Begins an epoch after `last`. It goes to the disk with the next commit, hence before any dot of it is told. How far after is drawn, so that a store that is
+   * set back to one snapshot twice does not begin the same epoch twice.
+   */
   #nextEpoch(reason: string, last = this.#epoch): void {
-    this.#epoch = last + 1;
+    this.#epoch = last + 1 + this.#random.below(epochStep);
     this.#epochIsStored = false;
     this.#emit({ type: 'amnesia', actor: this.actor, reason });
   }
@@ -81,7 +88,7 @@ export class Replica {
     return { key: metaKey('store'), value: fromByteString(textToBytes(`${this.#storeId}.${this.#epoch}`)) };
   }
 
-  /** `owner`: the primary in whose place this fallback takes the put; it keeps a hint for it. */
+  /** `owner`: the primary in whose place this fallback takes the put; it keeps a hint for it. With `RECORD_CORRUPT` nothing was changed. */
   mint(now: Instant, command: PutCommand, owner: PeerId | undefined, done: Done<Minted>): void {
     const address = addressOf(command.bucket, command.key);
     this.records.open(now, address, command.n, (then, local) => {
@@ -98,9 +105,7 @@ export class Replica {
       const refusal = refuse(record, dot);
       if (refusal !== undefined) return done(then, refusal);
       const hint = owner === undefined ? [] : [hintChange(owner, address, command.n)];
-      this.#save(address, record, hint, (later, result) => {
-        done(later, result instanceof MeshError ? result : { record, dot });
-      });
+      this.#save(address, record, hint, (later, error) => done(later, error === undefined ? { record, dot } : uncertain(error)));
     });
   }
 
@@ -116,8 +121,12 @@ export class Replica {
     if (call.ordered && drift) {
       return done(now, new MeshError('CLOCK_DRIFT', "a version's time is too far ahead of this peer's clock: set the clocks of the peers"));
     }
-    this.records.open(now, address, call.n, (then, local) => {
-      if (local instanceof MeshError) return done(then, local);
+    this.records.open(now, address, call.n, (then, held) => {
+      const isDamaged = held instanceof MeshError && held.code === 'RECORD_CORRUPT';
+      if (held instanceof MeshError && !isDamaged) return done(then, held);
+      // What the damaged record held is lost here. It may have had a dot of this store that nobody else has seen.
+      if (isDamaged) this.#nextEpoch('a damaged record was replaced by that of another replica');
+      const local = held instanceof MeshError ? emptyRecord : held;
       const hint = call.owner === undefined ? [] : [hintChange(call.owner, address, call.n)];
       const ordering = compareSets(call.record, local);
       const known = ordering === 'equal' || ordering === 'before';
@@ -180,6 +189,10 @@ export class Replica {
     });
   }
 }
+
+/** `RECORD_CORRUPT` says that nothing was changed; after a commit nobody knows. */
+const uncertain = (error: MeshError): MeshError =>
+  error.code === 'RECORD_CORRUPT' ? new MeshError('STORAGE_FAILED', error.message, { cause: error }) : error;
 
 const hintChange = (owner: PeerId, address: Address, n: number): StorageChange => ({
   key: hintKey(owner, address),

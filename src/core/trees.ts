@@ -9,7 +9,7 @@
 import { fromByteString, toByteString } from './bytes.ts';
 import type { Disk, StorageChange } from './disk.ts';
 import { MeshError } from './errors.ts';
-import type { Address, Instant } from './ids.ts';
+import type { Address, ByteString, Instant } from './ids.ts';
 import { leafKey, leafOfKey, partitionOfLeafKey, prefixEnd, treesRange } from './layout.ts';
 import { limits } from './limits.ts';
 import { leafCount, leafOf, MerkleTree, recordDigest } from './merkle.ts';
@@ -108,5 +108,11 @@ export class Trees {
       changes.push({ key: leafKey(n, partition, leaf), value: fromByteString(digest) });
     }
     return changes;
+  }
+
+  /** Sets a leaf to what its records make it. Its tree is loaded. Returns the leaf to be stored. */
+  setLeaf(n: number, partition: number, leaf: number, digest: ByteString): StorageChange {
+    this.#at(partition, n).setLeaf(leaf, digest);
+    return { key: leafKey(n, partition, leaf), value: fromByteString(digest) };
   }
 }

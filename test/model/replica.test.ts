@@ -136,7 +136,7 @@ describe('a replica under random schedules', () => {
     );
   });
 
-  it.fails('[AE1] the same for keys that share a leaf', () => {
+  it('[AE1] the same for keys that share a leaf', () => {
     holds(
       60,
       fc.property(schedule, (steps) => run(together, steps)),

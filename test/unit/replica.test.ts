@@ -317,6 +317,24 @@ describe('a disk that fails', () => {
     expect(valuesOf(failing.read('k'))).toEqual(['v1', 'v3']);
   });
 
+  it('[ST3] [VR3] what another replica stores takes the place of a damaged record, under a new epoch, and the leaf fits again', () => {
+    const [one, other] = [new OneReplica('s'), new OneReplica('t')];
+    const { record } = one.put(command('k', 'v1'));
+    other.store('k', record);
+    other.disk.run();
+    const newer = other.put(command('k', 'v2', { context: record.context })).record;
+    const actor = epochOf(one);
+    const row = one.disk.rows.get(recordKey(addressOfKey('k'))) as Uint8Array;
+    row[row.length - 6] = (row[row.length - 6] as number) ^ 4;
+    expect(one.read('k')).toMatchObject({ code: 'RECORD_CORRUPT' });
+    one.store('k', newer);
+    one.disk.run();
+    expect(valuesOf(one.read('k'))).toEqual(['v2']);
+    expect(epochOf(one)).not.toBe(actor);
+    expect(one.inconsistencies(['k'])).toEqual([]);
+    expect(one.keys()).toEqual(['k']);
+  });
+
   it('[ST3] a damaged record is RECORD_CORRUPT for reads, puts and listings', () => {
     const one = new OneReplica('s');
     one.put(command('k', 'v1'));

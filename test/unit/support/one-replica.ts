@@ -13,12 +13,14 @@ import { indexKey, leafKey, metaKey, recordKey } from '../../../src/core/layout.
 import { leafCount, leafOf, MerkleTree, recordDigest } from '../../../src/core/merkle.ts';
 import type { PutCommand } from '../../../src/core/messages.ts';
 import { decodeRecord, emptyRecord, type RecordSet } from '../../../src/core/record.ts';
+import { SeededRandom } from '../../../src/core/random.ts';
 import { type Minted, Replica } from '../../../src/core/replica.ts';
 import { partitionOf } from '../../../src/core/ring.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
 export const partitions = 2;
 const replicas = 3;
+const random = new SeededRandom(1);
 
 /** What became of a request: `undefined` until it has ended. */
 export interface Outcome<T> {
@@ -70,7 +72,7 @@ export class OneReplica {
 
   constructor(storeId: string, disk = new MemoryDisk(), mayHaveForgotten = false) {
     this.disk = disk;
-    this.replica = new Replica({ disk: disk.disk, durable: true, partitions, emit: (event) => void this.events.push(event) });
+    this.replica = new Replica({ disk: disk.disk, durable: true, partitions, random, emit: (event) => void this.events.push(event) });
     const row = disk.rows.get(metaKey('store'));
     const [id = storeId, epoch = '0'] = row === undefined ? [] : toByteString(row).split('.');
     this.replica.start(id, Number(epoch), mayHaveForgotten);

@@ -1,0 +1,95 @@
+/**
+ * Merkle leaves that may not fit the records under them any more, and their recount.
+ *
+ * A leaf changes by what a commit changes (AE1), so a commit that fails, or a record that is damaged, leaves it wrong, and it would stay wrong: every later
+ * change builds on it. A doubted leaf is therefore counted anew from its records, once no commit to it is under way.
+ */
+
+import type { Disk } from './disk.ts';
+import { MeshError } from './errors.ts';
+import type { Address, ByteString, Instant } from './ids.ts';
+import { emptyDigest, leafCount, recordDigest, xor } from './merkle.ts';
+import type { Held, Trees } from './trees.ts';
+
+export interface LeafRecord extends Held {
+  readonly address: Address;
+}
+
+/** Reads the intact records of a leaf; `whole` is false when there were too many to take them all. */
+export type ReadLeaf = (
+  partition: number,
+  leaf: number,
+  done: (now: Instant, result: { readonly records: readonly LeafRecord[]; readonly whole: boolean } | MeshError) => void,
+) => void;
+
+/** One number for a leaf across all partitions. */
+export const leafNumber = (partition: number, leaf: number): number => partition * leafCount + leaf;
+
+export class Recounts {
+  readonly #disk: Disk;
+  readonly #trees: Trees;
+  readonly #read: ReadLeaf;
+  readonly #isBusy: (leaf: number) => boolean;
+  readonly #doubted = new Set<number>();
+  /** True once a commit has been asked for since the records were read: they are out of date. */
+  readonly #underWay = new Map<number, boolean>();
+
+  /** `isBusy`: whether a commit to this leaf is under way. */
+  constructor(options: { disk: Disk; trees: Trees; read: ReadLeaf; isBusy: (leaf: number) => boolean }) {
+    this.#disk = options.disk;
+    this.#trees = options.trees;
+    this.#read = options.read;
+    this.#isBusy = options.isBusy;
+  }
+
+  doubt(leaf: number): void {
+    this.#doubted.add(leaf);
+    this.attempt(leaf);
+  }
+
+  /** A commit to this leaf has been asked for. */
+  changed(leaf: number): void {
+    if (this.#underWay.has(leaf)) this.#underWay.set(leaf, true);
+  }
+
+  /** Counts a doubted leaf anew, unless a commit is under way; the end of that one is the next occasion. */
+  attempt(leaf: number): void {
+    if (!this.#doubted.has(leaf) || this.#underWay.has(leaf) || this.#isBusy(leaf)) return;
+    this.#underWay.set(leaf, false);
+    const partition = Math.floor(leaf / leafCount);
+    this.#read(partition, leaf % leafCount, (then, found) => {
+      if (found instanceof MeshError || !found.whole) return void this.#underWay.delete(leaf);
+      const counts = new Set([...this.#trees.replicaCounts, ...found.records.map((record) => record.n)]);
+      this.#loadTrees(then, partition, [...counts], (_, error) => {
+        const outdated = this.#underWay.get(leaf) === true;
+        this.#underWay.delete(leaf);
+        if (outdated) this.attempt(leaf);
+        else if (error === undefined) this.#put(partition, leaf, [...counts], found.records);
+      });
+    });
+  }
+
+  #loadTrees(now: Instant, partition: number, counts: readonly number[], done: (now: Instant, error?: MeshError) => void): void {
+    const [n, ...rest] = counts;
+    if (n === undefined) return done(now);
+    this.#trees.tree(now, partition, n, (then, tree) => {
+      if (tree instanceof MeshError) done(then, tree);
+      else this.#loadTrees(then, partition, rest, done);
+    });
+  }
+
+  #put(partition: number, leaf: number, counts: readonly number[], records: readonly LeafRecord[]): void {
+    this.#doubted.delete(leaf);
+    const changes = counts.map((n) => this.#trees.setLeaf(n, partition, leaf % leafCount, sumOf(records, n)));
+    this.#disk.write(changes, (_, written) => {
+      if (written instanceof MeshError) this.#doubted.add(leaf);
+    });
+  }
+}
+
+/** What a leaf of the trees for `n` must hold when these are its records. */
+export function sumOf(records: readonly LeafRecord[], n: number): ByteString {
+  let sum = emptyDigest;
+  for (const held of records) if (held.n === n) sum = xor(sum, recordDigest(held.address, held.record));
+  return sum;
+}
