@@ -13,7 +13,8 @@ export type { Random } from './core/random.ts';
 /**
  * An ordered map of byte strings to bytes with atomic batches.
  *
- * Reads see every commit whose promise has resolved, and may see those under way, each one whole. A failed read or commit rejects with a MeshError
+ * Reads see every commit whose promise has resolved, and of the others only what no crash can undo any more, each one whole: what was seen once stays. (A dot that
+ * was read, told to others, and then lost in a crash would be given to a second value, VR3.) A failed read or commit rejects with a MeshError
  * (`STORAGE_FAILED`, `STORAGE_FULL`, `RECORD_CORRUPT`); it never answers "not there" instead (VR4). What a rejected commit has done is unknown: it may be
  * found later. Commits that share a batch share its fate. After `close` everything rejects with `CLOSED`.
  * Returned bytes are the caller's to keep; bytes handed in must not be changed afterwards.

@@ -23,8 +23,10 @@ export class AntiEntropy {
   }
 
   start(now: Instant): void {
-    const { timers, random, calls } = this.#env;
+    const { timers, random, calls, replica } = this.#env;
     timers.at(now.mono + intervalMs / 2 + random.below(intervalMs), (then) => {
+      // Wrong leaves could look like those of others, and hide a difference.
+      replica.records.recountDoubted();
       const links = [...calls.links()];
       const peer = links[random.below(Math.max(1, links.length))];
       if (peer !== undefined) this.#waiting.add(peer);

@@ -195,17 +195,24 @@ export class Records {
     });
   }
 
+  /** Called now and then: leaves that could not be counted, for a read or a commit failed, are tried again. */
+  recountDoubted(): void {
+    this.#recounts.attemptAll();
+  }
+
   #readLeaf: ReadLeaf = (partition, leaf, done) => {
     const range = leafRecordsRange(partition, leaf, this.#partitions);
     this.#disk.range(range, (now, rows) => {
       if (rows instanceof MeshError) return done(now, rows);
       const records: LeafRecord[] = [];
+      let damaged = false;
       for (const [key, row] of rows) {
         const address = addressOfRecordKey(key);
         const held = heldIn(row);
-        if (address !== undefined && !(held instanceof MeshError)) records.push({ address, ...held });
+        if (held instanceof MeshError) damaged = true;
+        else if (address !== undefined) records.push({ address, ...held });
       }
-      done(now, { records, whole: rows.length < range.limit });
+      done(now, { records, whole: rows.length < range.limit, damaged });
     });
   };
 

@@ -2,7 +2,7 @@
  * Merkle leaves that may not fit the records under them any more, and their recount.
  *
  * A leaf changes by what a commit changes (AE1), so a commit that fails, or a record that is damaged, leaves it wrong, and it would stay wrong: every later
- * change builds on it. A doubted leaf is therefore counted anew from its records, once no commit to it is under way.
+ * change builds on it. A doubted leaf is therefore counted anew from its records, once no commit to it is under way, and until its records could all be read.
  */
 
 import type { Disk } from './disk.ts';
@@ -15,12 +15,16 @@ export interface LeafRecord extends Held {
   readonly address: Address;
 }
 
-/** Reads the intact records of a leaf; `whole` is false when there were too many to take them all. */
-export type ReadLeaf = (
-  partition: number,
-  leaf: number,
-  done: (now: Instant, result: { readonly records: readonly LeafRecord[]; readonly whole: boolean } | MeshError) => void,
-) => void;
+export interface LeafContent {
+  /** The intact ones. */
+  readonly records: readonly LeafRecord[];
+  /** False when there were too many to take them all. */
+  readonly whole: boolean;
+  /** Some could not be read. */
+  readonly damaged: boolean;
+}
+
+export type ReadLeaf = (partition: number, leaf: number, done: (now: Instant, result: LeafContent | MeshError) => void) => void;
 
 /** One number for a leaf across all partitions. */
 export const leafNumber = (partition: number, leaf: number): number => partition * leafCount + leaf;
@@ -47,6 +51,11 @@ export class Recounts {
     this.attempt(leaf);
   }
 
+  /** Tries again what could not be counted: called now and then. */
+  attemptAll(): void {
+    for (const leaf of this.#doubted) this.attempt(leaf);
+  }
+
   /** A commit to this leaf has been asked for. */
   changed(leaf: number): void {
     if (this.#underWay.has(leaf)) this.#underWay.set(leaf, true);
@@ -64,7 +73,7 @@ export class Recounts {
         const outdated = this.#underWay.get(leaf) === true;
         this.#underWay.delete(leaf);
         if (outdated) this.attempt(leaf);
-        else if (error === undefined) this.#put(partition, leaf, [...counts], found.records);
+        else if (error === undefined) this.#put(partition, leaf, [...counts], found);
       });
     });
   }
@@ -78,8 +87,9 @@ export class Recounts {
     });
   }
 
-  #put(partition: number, leaf: number, counts: readonly number[], records: readonly LeafRecord[]): void {
-    this.#doubted.delete(leaf);
+  #put(partition: number, leaf: number, counts: readonly number[], { records, damaged }: LeafContent): void {
+    // Without the damaged ones the leaf is not what others have, so that they send theirs. But damage may be of the reading only.
+    if (!damaged) this.#doubted.delete(leaf);
     const changes = counts.map((n) => this.#trees.setLeaf(n, partition, leaf % leafCount, sumOf(records, n)));
     this.#disk.write(changes, (_, written) => {
       if (written instanceof MeshError) this.#doubted.add(leaf);

@@ -18,9 +18,15 @@ const beyondFaultNames = ['duplicate', 'reorder', 'replay'] as const;
 const eventFaultNames = ['reset', 'oneWay', ...splitShapes, 'flap', 'clog', 'kill', 'killAll', 'pause', 'clock', 'slowDisk'] as const;
 /** Faults of the disk, after which a peer may have forgotten what it said. */
 export const diskFaultNames = ['ioError', 'diskFull', 'tornWrite', 'bitFlip', 'wipe', 'rollback'] as const;
+/** After these a copy of what was acknowledged is gone. */
+export const forgettingFaultNames = ['tornWrite', 'wipe', 'rollback', 'silentRollback'] as const;
+type ForgettingFaultName = (typeof forgettingFaultNames)[number];
 
-/** Damage at rest gives errors, never wrong values (ST3); what mends it, a scrub, is not there yet. Only for those who name it. */
-const unmendedFaultNames = ['bitRot'] as const;
+/**
+ * What peers do not get over by themselves. A damaged record gives errors, and is mended when it is read; a scrub that finds the others is not there yet. A disk
+ * that was set back without a word shows that only when others tell of later versions; until then dots are given again (VR3).
+ */
+const unmendedFaultNames = ['bitRot', 'silentRollback'] as const;
 
 type FrameFaultName = (typeof frameFaultNames)[number] | (typeof beyondFaultNames)[number];
 type StrikeName = (typeof eventFaultNames)[number] | (typeof diskFaultNames)[number] | (typeof unmendedFaultNames)[number];
@@ -53,6 +59,7 @@ const pauseMs: Record<StrikeName, number> = {
   bitRot: 15_000,
   wipe: 20_000,
   rollback: 20_000,
+  silentRollback: 20_000,
 };
 
 /** Random combinations, of a few faults in one run and of many in another, and never of none. */
@@ -183,6 +190,7 @@ export class FaultDriver {
       case 'tornWrite':
       case 'wipe':
       case 'rollback':
+      case 'silentRollback':
         return this.#forget(name);
       default:
         return this.#split(name);
@@ -298,19 +306,19 @@ export class FaultDriver {
   }
 
   /** A peer comes back with an empty disk, or with what its disk held some time ago. */
-  #forget(name: 'tornWrite' | 'wipe' | 'rollback'): boolean {
+  #forget(name: ForgettingFaultName): boolean {
     const random = this.#random;
     const peer = this.#cluster.peer(this.#forgetful);
     if (!peer.up) return false;
     const snapshot = this.#snapshots.get(peer.index);
-    if (name === 'rollback' && snapshot === undefined) {
+    if (name.endsWith('ollback') && snapshot === undefined) {
       this.#snapshots.set(peer.index, peer.storage.snapshot());
       return false;
     }
     peer.kill();
     if (name === 'tornWrite') peer.storage.tear();
     else if (name === 'wipe' || snapshot === undefined) peer.storage.wipe();
-    else peer.storage.rollback(snapshot);
+    else peer.storage.rollback(snapshot, name === 'silentRollback');
     this.#snapshots.delete(peer.index);
     this.#later(between(random, 100, 5000), () => peer.start());
     return true;

@@ -22,7 +22,7 @@ export interface FinishOptions {
   readonly convergeMs: number;
 }
 
-export const defaultFinish: Omit<FinishOptions, 'quorum'> = { wholeMs: 40_000, succeedMs: 5000, hintsMs: 60_000, convergeMs: 300_000 };
+export const defaultFinish = { wholeMs: 40_000, succeedMs: 5000, hintsMs: 60_000 } as const;
 
 const budgetMs = 5000;
 const settleMs = 2000;

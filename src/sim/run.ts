@@ -5,12 +5,13 @@
  */
 
 import type { CoreEvent } from '../core/events.ts';
+import type { SeededRandom } from '../core/random.ts';
 import { happens, pick } from './chance.ts';
 import { checkHistory, strictByName } from './checker/check.ts';
 import type { Violation } from './checker/violation.ts';
 import type { Quorum } from './client.ts';
 import { Cluster } from './cluster.ts';
-import { allFaultNames, diskFaultNames, drawFaults, FaultDriver, type FaultName } from './faults.ts';
+import { allFaultNames, diskFaultNames, drawFaults, FaultDriver, type FaultName, forgettingFaultNames } from './faults.ts';
 import { defaultFinish, Finish } from './finish.ts';
 import type { HistoryRow } from './history.ts';
 import { bites, summarize, type Summary } from './summary.ts';
@@ -61,6 +62,10 @@ const latencies = [
   [1, 40],
   [5, 200],
 ] as const;
+/** A peer compares with one random other each 30 s or so: how long it takes until any two have done so surely. */
+const exchangeMs = 100_000;
+/** Within how long a peer has counted the leaves again that it could not count while its disk was ill. */
+const recountMs = 60_000;
 /** How long the clients work at least, so that faults have time to strike. */
 const workMs = 45_000;
 
@@ -71,9 +76,11 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const codec = happens(random, 0.4);
   const latencyMs = pick(random, latencies);
   const commitMs = pick(random, commits);
-  const quorum = drawQuorum(modes === 'mixed' ? random.below(10) : majority, Math.min(3, peers));
+  const choice = modes === 'mixed' ? random.below(10) : majority;
   const drawn = drawFaults(random, options.faults === 'all' ? allFaultNames : defaultFaultNames);
   const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
+  const forgets = faultNames.some((name) => (forgettingFaultNames as readonly FaultName[]).includes(name));
+  const quorum = forgets ? drawWideQuorum(random, peers) : drawQuorum(choice, Math.min(3, peers));
   const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec, latencyMs }, storage: { commitMs } });
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));
@@ -89,7 +96,7 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
     budgetMs: 3000,
   });
   const faults = new FaultDriver(cluster, faultNames);
-  const finish = new Finish(cluster, { ...defaultFinish, quorum });
+  const finish = new Finish(cluster, { ...defaultFinish, convergeMs: exchangeMs * (peers + 1), quorum });
   const violations: Violation[] = [];
   try {
     faults.spoilGossip();
@@ -108,13 +115,17 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
     if (options.repair === 'reads') finish.repairByReading(keys);
     else finish.converge(keys);
     finish.readReplicas(keys);
+    if (diskFaultNames.some((name) => faultNames.includes(name))) world.runFor(recountMs);
     violations.push(...checkTrees(cluster, keys, partitions, quorum.n));
   } catch (error) {
     violations.push({ check: 'exception', key: '', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   }
   const history = [...workload.history, ...finish.rows];
   for (const { key, process } of workload.damaged) violations.push({ check: 'values', key, message: `${process} read a damaged value` });
-  violations.push(...finish.violations, ...checkHistory(history, { isStrict: strictByName, monotonic: 2 * quorum.r > quorum.n }));
+  violations.push(
+    ...finish.violations,
+    ...checkHistory(history, { isStrict: strictByName, monotonic: 2 * quorum.r > quorum.n + Number(forgets) }),
+  );
   const strikes = bites(faults.strikes, cluster.network.counters);
   const summary = summarize({ seed: options.seed, cluster, faultNames, quorum, history: workload.history, strikes, peerEvents });
   return { summary, violations, history, eventHash: world.eventHash, command: replayCommand({ ...options, peers, ops }) };
@@ -135,6 +146,14 @@ function drawQuorum(choice: number, n: number): Quorum {
   if (choice === 0) return { n, r: 1, w: n, mode: 'strict' };
   if (choice === 1) return { n, r: n, w: 1, mode: 'strict' };
   return { n, r: most, w: most, mode: 'strict' };
+}
+
+/** Reads and writes meet in two replicas at least, so that they still meet when one of them has forgotten. */
+function drawWideQuorum(random: SeededRandom, peers: number): Quorum {
+  const n = Math.min(3, peers);
+  const most = Math.floor(n / 2) + 1;
+  const wide = [{ n, r: n, w: most }, { n, r: most, w: n }, ...(peers > 5 ? [{ n: 5, r: 3, w: 4 }] : [])];
+  return { ...pick(random, wide), mode: 'strict' };
 }
 
 function count(counts: Map<string, number>, event: CoreEvent): void {

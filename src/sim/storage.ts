@@ -63,7 +63,7 @@ export class SimStorage {
   /** Virtual milliseconds: no commit reaches the disk, or is answered, before the one before it. */
   #lastCommitAt = 0;
   #lastAnswerAt = 0;
-  #torn = false;
+  #mayHaveForgotten = false;
   /** Rises with each crash: requests of before are answered no more. */
   #session = 0;
   errors = 0;
@@ -80,9 +80,9 @@ export class SimStorage {
     return this.#rows;
   }
 
-  /** Opening finds traces of a torn write, until a commit has succeeded since. */
+  /** Opening finds that acknowledged commits may be missing, until a commit has succeeded since. */
   get mayHaveForgotten(): boolean {
-    return this.#torn;
+    return this.#mayHaveForgotten;
   }
 
   mend(): void {
@@ -158,7 +158,7 @@ export class SimStorage {
       return this.#failed(commit.id, full ? 'STORAGE_FULL' : 'STORAGE_FAILED', 'simulated write error');
     }
     this.#apply(commit);
-    this.#torn = false;
+    this.#mayHaveForgotten = false;
     return { type: 'written', id: commit.id };
   }
 
@@ -194,7 +194,7 @@ export class SimStorage {
   tear(): boolean {
     const lost = this.#undo.splice(-1 - this.#random.below(tornMax));
     for (const before of lost.reverse()) this.#change(before);
-    this.#torn ||= lost.length > 0;
+    this.#mayHaveForgotten ||= lost.length > 0;
     return lost.length > 0;
   }
 
@@ -208,8 +208,9 @@ export class SimStorage {
     return [...this.#rows.entries()];
   }
 
-  /** Back to an earlier state. Only for a peer that is down. */
-  rollback(snapshot: StorageSnapshot): void {
+  /** Back to an earlier state; `silent`: and nobody tells the peer. Only for a peer that is down. */
+  rollback(snapshot: StorageSnapshot, silent = false): void {
+    this.#mayHaveForgotten ||= !silent;
     this.#rows.clear();
     this.#undo = [];
     for (const [key, value] of snapshot) this.#rows.set(key, value);

@@ -13,10 +13,14 @@ import { bucket } from './client.ts';
 import type { Cluster } from './cluster.ts';
 import type { SimPeer } from './sim-peer.ts';
 
-/** Looks at the leaves that these keys fall into, at every peer that is up. */
+/**
+ * Looks at the leaves that these keys fall into, at the primaries: what others keep for them is compared with nobody, and a doubt about it need not outlive its
+ * holder.
+ */
 export function checkTrees(cluster: Cluster, keys: readonly string[], partitions: number, n: number): Violation[] {
   const violations: Violation[] = [];
   const leaves = new Map<string, { partition: number; leaf: number }>();
+  const placement = cluster.peers.find((peer) => peer.serving)?.core?.membership.placement;
   for (const key of keys) {
     const { position } = addressOf(bucket, textToBytes(key));
     const place = { partition: partitionOf({ partitions }, position), leaf: leafOf(position, partitions) };
@@ -25,6 +29,7 @@ export function checkTrees(cluster: Cluster, keys: readonly string[], partitions
   let open = 0;
   for (const peer of cluster.peers) {
     for (const { partition, leaf } of leaves.values()) {
+      if (placement?.primaries(partition, n).includes(peer.id) === false) continue;
       open++;
       checkLeaf(peer, partition, leaf, n, (message) => {
         open--;

@@ -240,10 +240,12 @@ const commits: StorageCase[] = [
     }),
   },
   {
-    title: '[ST2] a read sees every commit that has resolved, and of one under way all or nothing',
+    // That no crash undoes what was seen cannot be tried here; the simulator holds its own storage to it.
+    title: '[ST2] a read sees every commit that has resolved, one under way whole or not at all, and what was seen once stays',
     run: inWorld(async (storage) => {
       let acknowledged = 0;
       let isWriting = true;
+      let newest = 0;
       const write = async (): Promise<void> => {
         for (let i = 1; i <= 100; i++) {
           await storage.commit(['a', 'b', 'c', 'd'].map((name) => put(name, ...number(i))));
@@ -253,13 +255,14 @@ const commits: StorageCase[] = [
       };
       const read = async (): Promise<void> => {
         while (isWriting) {
-          const least = acknowledged;
+          const least = Math.max(acknowledged, newest);
           const entries = await storage.range({ from: key('a'), to: key('e'), limit: 10 });
           const values = await storage.getMany([key('d'), key('c'), key('b'), key('a')]);
           for (const group of [entries.map(([, value]) => value), values]) {
             const seen = group.map((value) => (value ? new DataView(value.buffer, value.byteOffset).getUint32(0) : 0));
             same(new Set(seen).size <= 1, true, `a commit is whole: ${seen.join()}`);
             same((seen[0] ?? 0) >= least, true, `${seen[0] ?? 0} is not older than ${least}`);
+            newest = Math.max(newest, seen[0] ?? 0);
           }
         }
       };

@@ -43,8 +43,8 @@ describe('[IN] exact replay', () => {
 
   it('tells the command that replays it', () => {
     expect(replayCommand({ seed: 7 })).toBe('ringmesh sim --seed 7 --peers 5 --ops 1000 --faults default');
-    expect(replayCommand({ ...options, peers: 9, clients: 3, faults: ['kill', 'split'], codec: false })).toBe(
-      'ringmesh sim --seed 7 --peers 9 --ops 200 --clients 3 --faults kill,split --modes mixed --no-codec',
+    expect(replayCommand({ ...options, peers: 9, clients: 3, faults: ['kill', 'halves'], codec: false })).toBe(
+      'ringmesh sim --seed 7 --peers 9 --ops 200 --clients 3 --faults kill,halves --modes mixed --no-codec',
     );
   });
 
