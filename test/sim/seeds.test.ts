@@ -4,7 +4,7 @@
 
 import { describe, expect, it } from 'vitest';
 
-import { allFaultNames, diskFaultNames, type FaultName } from '../../src/sim/faults.ts';
+import { allFaultNames, diskFaultNames, type FaultName, knownFaultNames } from '../../src/sim/faults.ts';
 import { runSimulation, type SimulationOptions } from '../../src/sim/run.ts';
 import type { Summary } from '../../src/sim/summary.ts';
 import { verdict } from './support/verdict.ts';
@@ -20,6 +20,9 @@ function run(options: SimulationOptions): string {
 
 const seedsFrom = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first + i);
 const faultNames = allFaultNames.filter((name) => !diskFaultNames.some((disk) => disk === name));
+/** Peers get over these, though nobody asks it of them; over the others that are known they do not yet. */
+const beyond = ['duplicate', 'reorder', 'replay'] as const;
+const alone = [...allFaultNames, ...beyond];
 
 describe('[IN] runs hold what they must', () => {
   it('without faults every operation succeeds that was not aborted', () => {
@@ -33,8 +36,8 @@ describe('[IN] runs hold what they must', () => {
     expect(failed).toBeLessThan(ops * 0.02);
   });
 
-  it.each(faultNames)('with the fault `%s` alone', (fault) => {
-    expect(run({ seed: 100 + faultNames.indexOf(fault), faults: [fault], codec: true })).toBe('');
+  it.each(alone)('with the fault `%s` alone', (fault) => {
+    expect(run({ seed: 100 + knownFaultNames.indexOf(fault), faults: [fault], codec: true })).toBe('');
   });
 
   it.each(seedsFrom(1, 12))('with a random combination of faults (seed %i)', (seed) => {
@@ -63,7 +66,7 @@ describe('[IN] the faults really bit', () => {
   const total = (count: (summary: Summary) => number | undefined): number =>
     summaries.reduce((sum, summary) => sum + (count(summary) ?? 0), 0);
 
-  it.each(faultNames)('%s', (fault: FaultName) => {
+  it.each([...faultNames, ...beyond])('%s', (fault: FaultName) => {
     expect(total((summary) => summary.bites[fault])).toBeGreaterThan(0);
   });
 
