@@ -108,6 +108,9 @@ async function runInside(args: readonly string[]): Promise<void> {
   process.exit(code ?? 1);
 }
 
+const againFlags = ({ seed, minutes, faults, network }: DriverOptions): string =>
+  `--seed ${seed} --minutes ${minutes} --network ${network} --faults ${faults.join()}`;
+
 async function judge(options: DriverOptions): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'ringmesh-faults-'));
   let keep = options.keep === true;
@@ -128,9 +131,6 @@ async function judge(options: DriverOptions): Promise<void> {
   if (options.history !== undefined) console.log(`\n  history  ${options.history}`);
   keep ||= failed;
   if (keep) console.log(`  folders  ${folder}`);
-  if (failed)
-    console.log(
-      `  again    npm run test:faults -- --seed ${options.seed} --minutes ${options.minutes} --faults ${options.faults.join(',')}`,
-    );
+  if (failed) console.log(`  again    npm run test:faults -- ${againFlags(options)}`);
   process.exit(failed ? 1 : 0);
 }

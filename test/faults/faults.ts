@@ -11,16 +11,17 @@ import type { LocalRecord } from 'ringmesh';
 import type { SeededRandom } from '../../src/core/random.ts';
 import { between, happens, pick, shuffled } from '../../src/sim/chance.ts';
 import { awaitEqual, awaitWhole } from './convergence.ts';
-import { askJson } from './gateway.ts';
-import { pathOf } from './history-client.ts';
+import { ask, askJson } from './gateway.ts';
+import { HistoryClient, type KeyName, nothingSeen, pathOf, type Recorder } from './history-client.ts';
 import type { FaultName } from './options.ts';
 import type { PeerProcess } from './peer-process.ts';
 import type { Scene } from './scene.ts';
 import { drawSplit } from './splits.ts';
-import { sleep } from './waiting.ts';
+import { awaitNothing, sleep } from './waiting.ts';
 import type { Workload } from './workload.ts';
 
 export interface Stage {
+  readonly recorder: Recorder;
   readonly scene: Scene;
   readonly workload: Workload;
   readonly random: SeededRandom;
@@ -30,6 +31,8 @@ export interface Stage {
   /** A convergence took so long, from the moment at which no client wrote any more. */
   readonly converged: (ms: number) => void;
 }
+
+const startWithinMs = 60_000;
 
 /** Answers how many records it took from a peer. */
 type Fault = (stage: Stage) => Promise<number>;
@@ -115,11 +118,12 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
     await rm(victim.data, { recursive: true });
     await cp(copy, victim.data, { recursive: true });
     await rm(copy, { recursive: true });
-    const changed = [...after].filter(([key, dots]) => before.get(key) !== dots).length;
-    say(`rolls ${victim.name} back to ${seconds(ms)} before (${changed} records)`);
+    const changed = workload.keys.filter((key) => after.get(pathOf(key)) !== before.get(pathOf(key)));
+    say(`rolls ${victim.name} back to ${seconds(ms)} before (${changed.length} records)`);
     workload.goOn();
     await victim.start();
-    return changed;
+    await writeAtOnce(stage, victim, changed);
+    return changed.length;
   },
 };
 
@@ -138,6 +142,16 @@ async function equalAtRest({ scene, workload, say, convergeWithinMs, converged }
   const ms = performance.now() - began;
   converged(ms);
   say(`at rest, all replicas are equal after ${seconds(ms)}`);
+}
+
+/** Writes what the peer has forgotten, through that peer and as soon as it takes writes: it must not give the same dots again (VR3). */
+async function writeAtOnce({ recorder }: Stage, peer: PeerProcess, keys: readonly KeyName[]): Promise<void> {
+  const client = new HistoryClient(`hurried-${recorder.rows.length}`, recorder);
+  await awaitNothing(`${peer.name} takes writes`, startWithinMs, async () => {
+    const { status, text } = await ask(peer.url, { method: 'GET', path: '/readyz' });
+    return status === 200 ? undefined : text;
+  });
+  for (const key of keys) await client.write(peer.url, key, nothingSeen, 10);
 }
 
 /** What a peer holds itself: by key the dots of its record. */

@@ -21,13 +21,8 @@ const calmMs = [500, 2500] as const;
 const echoMs = 500;
 
 /** Fills in `bites` as it goes, so that they are known also when it throws. */
-export async function runNemesis(
-  stage: Stage,
-  recorder: Recorder,
-  kinds: readonly FaultName[],
-  bites: Map<FaultName, Bite>,
-  untilMs: number,
-): Promise<void> {
+export async function runNemesis(stage: Stage, kinds: readonly FaultName[], bites: Map<FaultName, Bite>, untilMs: number): Promise<void> {
+  const { recorder } = stage;
   let deck: FaultName[] = [];
   while (recorder.nowMs < untilMs) {
     await sleep(between(stage.random, ...calmMs));

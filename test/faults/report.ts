@@ -16,7 +16,7 @@ export interface Results {
   readonly violations: readonly Violation[];
 }
 
-const violationsShown = 20;
+const shownOfEach = 5;
 const seconds = (ms: number): string => (ms / 1000).toFixed(1);
 
 export function reportText(results: Results): string {
@@ -55,11 +55,14 @@ function summary({ counters, convergences, rows }: Results): string {
 
 function verdict({ violations }: Results): string {
   if (violations.length === 0) return '  every check holds: nothing lost, resurrected, made up, stale, or diverged';
-  const shown = violations
-    .slice(0, violationsShown)
-    .map(({ check, key, message }) => `    ${check}${key === '' ? '' : ` ${key}`}: ${message}`);
-  const more = violations.length > violationsShown ? [`    and ${violations.length - violationsShown} more`] : [];
-  return [`  ${countText(violations.length, 'violation')}:`, ...shown, ...more].join('\n');
+  const byCheck = new Map<string, Violation[]>();
+  for (const violation of violations) byCheck.set(violation.check, [...(byCheck.get(violation.check) ?? []), violation]);
+  const parts = [...byCheck].map(([check, found]) => {
+    const shown = found.slice(0, shownOfEach).map(({ key, message }) => `    ${key === '' ? '' : `${key}: `}${message}`);
+    const more = found.length > shownOfEach ? [`    and ${found.length - shownOfEach} more`] : [];
+    return [`  ${countText(found.length, `violation: ${check}`, `violations: ${check}`)}`, ...shown, ...more].join('\n');
+  });
+  return parts.join('\n');
 }
 
 export const clockText = (ms: number): string => {

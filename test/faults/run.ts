@@ -37,11 +37,11 @@ async function play(options: DriverOptions, scene: Scene, recorder: Recorder, sa
   const workload = new Workload({ clients: options.clients, keys, urls, random: random.fork(), recorder });
   const convergences: number[] = [];
   const convergeWithinMs = options.convergeWithin * 1000;
-  const stage = { scene, workload, random, convergeWithinMs, say, converged: (ms: number) => void convergences.push(ms) };
+  const stage = { recorder, scene, workload, random, convergeWithinMs, say, converged: (ms: number) => void convergences.push(ms) };
   say(`they are one mesh; ${options.clients} clients begin on ${keys.length} keys`);
   const bites = new Map<FaultName, Bite>();
   try {
-    await runNemesis(stage, recorder, options.faults, bites, recorder.nowMs + options.minutes * 60_000);
+    await runNemesis(stage, options.faults, bites, recorder.nowMs + options.minutes * 60_000);
   } catch (error) {
     recorder.report('liveness', '', `the faults end early: ${error instanceof Error ? error.message : String(error)}`);
   }

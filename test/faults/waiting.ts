@@ -4,7 +4,7 @@ export { setTimeout as sleep } from 'node:timers/promises';
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const lookAgainMs = 250;
+const lookAgainMs = 100;
 
 /** The condition did not come true in time. The message says what was missing at the last look. */
 export class Late extends Error {

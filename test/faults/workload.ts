@@ -16,6 +16,8 @@ interface Memory {
 }
 
 const pauseMs = 30;
+/** After an operation without an answer that helps. */
+const discouragedMs = 200;
 const rememberedMax = 16;
 const hotShare = 0.5;
 const hotKeys = 3;
@@ -61,32 +63,34 @@ export class Workload {
       if (this.#state === 'over') return;
       this.#active++;
       try {
-        await this.#act(client, random, memories);
+        const served = await this.#act(client, random, memories);
+        if (!served) await sleep(waiting(random, discouragedMs));
       } finally {
         this.#active--;
       }
     }
   }
 
-  async #act(client: HistoryClient, random: SeededRandom, memories: Memory[]): Promise<void> {
+  /** Whether it was served. */
+  async #act(client: HistoryClient, random: SeededRandom, memories: Memory[]): Promise<boolean> {
     const key = happens(random, hotShare) ? pick(random, this.keys.slice(0, 2 * hotKeys)) : pick(random, this.keys);
     const url = pick(random, this.#urls);
-    const remember = (key: KeyName, seen: Seen | undefined, written: boolean): void => {
+    const remember = (key: KeyName, seen: Seen | undefined, written: boolean): boolean => {
       if (seen !== undefined) memories.push({ key, seen, written });
       if (memories.length > rememberedMax) memories.shift();
+      return seen !== undefined;
     };
     const size = happens(random, 0.01) ? Math.floor(skewed(random, 1024, 200_000)) : random.below(200);
     const sizeOrDelete = happens(random, 0.12) ? undefined : size;
     const choice = random.below(100);
     if (choice < 35) return remember(key, await client.get(url, key), false);
-    if (choice < 42) return void (await client.write(url, key, nothingSeen, sizeOrDelete));
+    if (choice < 42) return (await client.write(url, key, nothingSeen, sizeOrDelete)) !== undefined;
     const old = memories[0];
-    if (choice < 48 && old !== undefined) return void (await client.write(url, old.key, old.seen, sizeOrDelete));
+    if (choice < 48 && old !== undefined) return (await client.write(url, old.key, old.seen, sizeOrDelete)) !== undefined;
     const own = memories.findLast((memory) => memory.written);
     if (choice < 58 && own !== undefined) return remember(own.key, await client.write(url, own.key, own.seen, size), true);
     const seen = await client.get(url, key);
-    if (seen === undefined) return;
-    remember(key, seen, false);
-    remember(key, await client.write(pick(random, this.#urls), key, seen, sizeOrDelete), true);
+    if (!remember(key, seen, false) || seen === undefined) return false;
+    return remember(key, await client.write(pick(random, this.#urls), key, seen, sizeOrDelete), true);
   }
 }
