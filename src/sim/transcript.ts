@@ -1,8 +1,8 @@
-/** How messages, requests and their answers read in a transcript. */
+/** How messages, requests and their answers read in a transcript: versions by their dots, with the first word of their values. */
 
 import type { Reply, Request } from '../core/coordinator.ts';
 import { dotText } from '../core/ids.ts';
-import type { Answer, Call, Message, PutOutcome } from '../core/messages.ts';
+import type { Answer, Call, Message, PutCommand, PutOutcome } from '../core/messages.ts';
 import { liveSiblings, type RecordSet } from '../core/record.ts';
 import type { VersionVector } from '../core/versions.ts';
 
@@ -13,14 +13,28 @@ const describeVector = (vector: VersionVector): string =>
   `{${vector.map((range) => `${shortDot(`${range.actor}:`)}${range.from === undefined ? '' : `${range.from}–`}${range.counter}`).join(' ')}}`;
 
 function describeRecord(record: RecordSet): string {
-  const versions = record.siblings.map((version) => `${shortDot(dotText(version.dot))}${version.value.tombstone ? '†' : ''}`);
+  const versions = record.siblings.map(
+    ({ dot, value }) => `${shortDot(dotText(dot))}${value.tombstone ? '†' : `=${describeBytes(value.bytes)}`}`,
+  );
   return `[${versions.join(' ')}] knowing ${describeVector(record.context)}`;
+}
+
+const shownBytes = 24;
+
+/** The first word, as far as it can be read. */
+function describeBytes(bytes: Uint8Array): string {
+  const [word = ''] = String.fromCharCode(...bytes.subarray(0, shownBytes)).split(/[\s]/);
+  return /^[!-~]+$/.test(word) ? word : `${bytes.length} bytes`;
+}
+
+function describePut({ tombstone, key, bytes, context, w, mode }: Omit<PutCommand, 'operation'>): string {
+  return `${tombstone ? `delete ${key}` : `put ${key} ${describeBytes(bytes)}`}, seen ${describeVector(context)}, w=${w} ${mode}`;
 }
 
 function describeCall(call: Call): string {
   switch (call.type) {
     case 'put':
-      return `${call.command.tombstone ? 'delete' : 'put'} ${call.command.key}, seen ${describeVector(call.command.context)}, w=${call.command.w} ${call.command.mode}`;
+      return describePut(call.command);
     case 'store':
       return `store ${call.key} ${describeRecord(call.record)}${call.owner === undefined ? '' : ` for ${call.owner}`}`;
     case 'fetch':
@@ -73,10 +87,8 @@ export function describeRequest(request: Request): string {
   switch (request.type) {
     case 'get':
       return `get ${request.command.key}, r=${request.command.r} ${request.command.mode}`;
-    case 'put': {
-      const { key, tombstone, context, w, mode } = request.command;
-      return `${tombstone ? 'delete' : 'put'} ${key}, seen ${describeVector(context)}, w=${w} ${mode}`;
-    }
+    case 'put':
+      return describePut(request.command);
     default:
       return request.type;
   }
@@ -84,8 +96,11 @@ export function describeRequest(request: Request): string {
 
 export function describeReply(reply: Reply): string {
   switch (reply.type) {
-    case 'get':
-      return `${liveSiblings(reply.outcome.record).length} values ${describeRecord(reply.outcome.record)}${reply.outcome.sloppy ? ' (sloppy)' : ''}`;
+    case 'get': {
+      const { record, sloppy } = reply.outcome;
+      const { length } = liveSiblings(record);
+      return `${length === 1 ? 'one value' : `${length} values`} ${describeRecord(record)}${sloppy ? ' (sloppy)' : ''}`;
+    }
     case 'put':
       return `put ${describeOutcome(reply.outcome)}`;
     case 'failed':

@@ -49,11 +49,18 @@ export function put(cluster: Cluster, peer: number, key: string, value: string, 
   return reply.outcome;
 }
 
+export function remove(cluster: Cluster, peer: number, key: string, context: VersionVector): PutOutcome {
+  const { type, command } = putRequest(key, '', { context });
+  const reply = cluster.ask(peer, { type, command: { ...command, tombstone: true } });
+  if (reply?.type !== 'put') throw new Error(`delete ${key} at ${peer}: ${reply?.type === 'failed' ? reply.error.message : 'no answer'}`);
+  return reply.outcome;
+}
+
 export function tryPut(cluster: Cluster, peer: number, key: string, value: string, options: PutStory = {}): Reply | undefined {
   return cluster.ask(peer, putRequest(key, value, options));
 }
 
-export function putRequest(key: string, value: string, options: PutStory = {}): Request {
+export function putRequest(key: string, value: string, options: PutStory = {}): Extract<Request, { type: 'put' }> {
   const { n = 3, w = 2, mode = 'strict', budgetMs = 3000, context = [] } = options;
   const stored = { tombstone: false, bytes: fresh(value), contentType: undefined, priority: 0 };
   return {
