@@ -1,0 +1,81 @@
+/**
+ * Scenarios in which only one mechanism can help, so that a mistake in it shows: among random faults another one often makes up for it. The mutations under
+ * test/mutations say which mistakes.
+ */
+
+import { describe, expect, it } from 'vitest';
+
+import { get, held, hintsLeft, mesh, placesOf, put, tryPut } from './support/story.ts';
+
+const key = 'cart';
+
+describe('hints alone', () => {
+  it('[HH1] bring home what only fallbacks have taken: no primary has it to compare', () => {
+    const cluster = mesh();
+    const { primaries, fallbacks } = placesOf(cluster, key);
+    for (const peer of primaries) cluster.peer(peer).kill();
+    cluster.world.runUntil(() => primaries.every((peer) => cluster.allSee(peer, 'dead')), 20_000);
+    const [first = 0, second = 0] = fallbacks;
+    expect(put(cluster, first, key, 'v1', { mode: 'sloppy' }).outcome).toBe('ok');
+    expect(held(cluster, second, key)).toEqual(['v1']);
+    cluster.world.runFor(1000);
+    // One primary after the other, each alone with the fallbacks. Each fallback has a hint for another one.
+    const got: string[] = [];
+    for (const peer of primaries) {
+      cluster.peer(peer).start();
+      cluster.world.runUntil(() => cluster.allSee(peer, 'alive') && cluster.peer(peer).serving, 20_000);
+      cluster.world.runFor(10_000);
+      got.push(...held(cluster, peer, key));
+      cluster.peer(peer).kill();
+      cluster.world.runUntil(() => cluster.allSee(peer, 'dead'), 20_000);
+    }
+    expect(got).toEqual(['v1', 'v1']);
+  });
+
+  it('[HH1] stay until the owner has acknowledged', () => {
+    const cluster = mesh();
+    const { primaries, fallbacks } = placesOf(cluster, key);
+    const [owner = 0] = primaries;
+    for (const peer of primaries) cluster.peer(peer).kill();
+    cluster.world.runUntil(() => primaries.every((peer) => cluster.allSee(peer, 'dead')), 20_000);
+    put(cluster, fallbacks[0] ?? 0, key, 'v1', { mode: 'sloppy', w: 1 });
+    cluster.world.runFor(1000);
+    const hints = hintsLeft(cluster);
+    // The owner is there and its disk is slow: deliveries run into their deadline.
+    cluster.peer(owner).start();
+    cluster.world.runUntil(() => cluster.peer(owner).serving, 20_000);
+    cluster.peer(owner).storage.faults.slowness = 1e5;
+    cluster.world.runFor(20_000);
+    expect(hintsLeft(cluster)).toBe(hints);
+    cluster.peer(owner).kill();
+    cluster.peer(owner).storage.mend();
+    cluster.peer(owner).start();
+    cluster.world.runFor(20_000);
+    expect(held(cluster, owner, key)).toEqual(['v1']);
+  });
+});
+
+describe('quorums', () => {
+  it('[QR2] fallbacks that have nothing do not make a key absent', () => {
+    const cluster = mesh();
+    const { primaries, fallbacks } = placesOf(cluster, key);
+    put(cluster, primaries[0] ?? 0, key, 'v1', { w: 3 });
+    for (const peer of primaries) cluster.peer(peer).kill();
+    cluster.world.runUntil(() => primaries.every((peer) => cluster.allSee(peer, 'dead')), 20_000);
+    expect(() => get(cluster, fallbacks[0] ?? 0, key, { mode: 'sloppy', budgetMs: 1000 })).toThrow('replicas');
+  });
+
+  it('[VR5] a put whose replica falls silent is not given to another one', () => {
+    const cluster = mesh();
+    const { primaries, fallbacks } = placesOf(cluster, key);
+    const [replica = 0] = primaries;
+    // It mints, and its answer and its own sending are held back until the link is given up.
+    for (const other of [...primaries.slice(1), ...fallbacks]) cluster.network.cut(replica, other, true);
+    const reply = tryPut(cluster, fallbacks[0] ?? 0, key, 'v1', { budgetMs: 2000 });
+    expect(reply).toMatchObject({ type: 'put', outcome: { outcome: 'unknown' } });
+    cluster.network.mendAll();
+    cluster.world.runUntil(() => cluster.whole, 30_000);
+    cluster.world.runFor(5000);
+    expect(get(cluster, fallbacks[0] ?? 0, key, { r: 3 }).values).toEqual(['v1']);
+  });
+});
