@@ -41,15 +41,11 @@ export class Mesh implements MeshPeer {
   readonly #options: MeshOptions;
   readonly #startedAt: number;
   #shares: { readonly digest: string; readonly shares: ReadonlyMap<string, number> } | undefined;
-  #storageFailedAt = -Infinity;
 
   constructor(runtime: Runtime, options: MeshOptions) {
     this.#runtime = runtime;
     this.#options = options;
     this.#startedAt = runtime.now().mono;
-    runtime.onEvent((event) => {
-      if (event.type === 'storageError') this.#storageFailedAt = runtime.now().mono;
-    });
   }
 
   get id(): string {
@@ -149,7 +145,7 @@ export class Mesh implements MeshPeer {
       actor: peer.replica.actor,
       members,
       addresses: peer.membership.record.addresses.map((address) => `${address}/p2p/${this.id}`),
-      storage: { durable: peer.replica.durable, healthy: now - this.#storageFailedAt > unwellMs },
+      storage: { durable: peer.replica.durable, healthy: now - peer.storageFailedAt > unwellMs },
       hints: peer.hints.owners,
       pendingRequests: peer.coordinator.pending,
       uptimeMs: now - this.#startedAt,

@@ -26,6 +26,8 @@ export interface Storage {
   readonly mayHaveForgotten?: boolean;
   /** The values in the order of the keys; `undefined` where there is none. */
   getMany(keys: readonly ByteString[]): Promise<(Uint8Array | undefined)[]>;
+  /** The same at once, or `undefined` when that would hold the caller up, or failed: then `getMany` tells. Absent where every read has to wait. */
+  getNow?(keys: readonly ByteString[]): (Uint8Array | undefined)[] | undefined;
   range(range: StorageRange): Promise<StorageEntry[]>;
   /** All or nothing; commits take effect in the order of the calls. Resolves when durable, an empty batch when all before it are. Calls made together share one synced batch. */
   commit(changes: readonly StorageChange[]): Promise<void>;

@@ -3,12 +3,13 @@
  * and sleeps until the peer's next timer. It decides nothing.
  */
 
-import { decodeMessage, decodeRumors, encodeMessage, encodeRumors } from './core/codec.ts';
+import { decodeMessage, encodeMessage } from './core/codec.ts';
 import type { Request, Reply } from './core/coordinator.ts';
 import type { DiskAnswer, DiskRequest } from './core/disk.ts';
 import { MeshError } from './core/errors.ts';
 import type { CoreEvent, MeshEvent } from './core/events.ts';
 import type { Instant, PeerId } from './core/ids.ts';
+import { decodeRumors, encodeRumors } from './core/member-codec.ts';
 import { type Output, Peer, type PeerOptions } from './core/peer.ts';
 import type { Clock, Network, Storage } from './ports.ts';
 
@@ -32,7 +33,8 @@ export class Runtime {
   readonly #listeners = new Set<(event: MeshEvent) => void>();
   readonly #replies = new Map<number, (reply: Reply) => void>();
   #nextRequest = 1;
-  #pumping = false;
+  #pumpIsDue = false;
+  #instant: Instant | undefined;
   #closed = false;
   #armedFor = Infinity;
   #cancelWake: () => void = () => {};
@@ -45,10 +47,14 @@ export class Runtime {
     this.#clock = options.clock;
     const { durable, mayHaveForgotten = false } = options.storage;
     this.peer = new Peer({ ...options.peer, durable, mayHaveForgotten });
+    this.peer.watched = false;
   }
 
+  /** One instant for all that happens within a turn of the event loop's microtasks. */
   now(): Instant {
-    return { mono: this.#clock.mono(), wall: this.#clock.wall() };
+    this.#instant ??= { mono: this.#clock.mono(), wall: this.#clock.wall() };
+    this.#pumpSoon();
+    return this.#instant;
   }
 
   /** Resolves when the peer serves requests. Rejects when the network cannot listen or the storage cannot be read. */
@@ -80,7 +86,11 @@ export class Runtime {
 
   onEvent(listener: (event: MeshEvent) => void): () => void {
     this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    this.peer.watched = true;
+    return () => {
+      this.#listeners.delete(listener);
+      this.peer.watched = this.#listeners.size > 0;
+    };
   }
 
   /** Ends with a reply of the request's type, or rejects with a MeshError. */
@@ -166,18 +176,23 @@ export class Runtime {
   }
 
   #turn(input: (now: Instant) => void): void {
-    if (this.#closed) return;
-    input(this.now());
-    this.#pump();
+    if (!this.#closed) input(this.now());
+  }
+
+  /** A chunk of the network brings many frames: what they lead to is carried out together. */
+  #pumpSoon(): void {
+    if (this.#pumpIsDue) return;
+    this.#pumpIsDue = true;
+    queueMicrotask(() => this.#pump());
   }
 
   #pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
+    if (this.#closed) return;
     for (let outputs = this.peer.drain(); outputs.length > 0; outputs = this.peer.drain()) {
       for (const output of outputs) this.#carryOut(output);
     }
-    this.#pumping = false;
+    this.#pumpIsDue = false;
+    this.#instant = undefined;
     this.#arm();
   }
 
@@ -195,7 +210,7 @@ export class Runtime {
   #carryOut(output: Output): void {
     switch (output.type) {
       case 'send':
-        if (!this.#network.send(output.to, encodeMessage(output.message))) this.peer.unsent(this.now(), output.message);
+        if (!this.#network.send(output.to, encodeMessage(output.message))) this.peer.unsent(this.now(), output.to, output.message);
         return;
       case 'gossip':
         return this.#network.publish(encodeRumors(output.rumors));
@@ -222,9 +237,12 @@ export class Runtime {
     };
     const { id } = request;
     switch (request.type) {
-      case 'read':
+      case 'read': {
+        const prompt = this.#storage.getNow?.(request.keys);
+        if (prompt !== undefined) return answered({ type: 'read', id, values: prompt });
         this.#storage.getMany(request.keys).then((values) => answered({ type: 'read', id, values }), failed);
         return;
+      }
       case 'range':
         this.#storage.range(request.range).then((entries) => answered({ type: 'range', id, entries }), failed);
         return;
@@ -235,7 +253,6 @@ export class Runtime {
   }
 
   #emit(event: CoreEvent): void {
-    if (this.#listeners.size === 0) return;
     const timed: MeshEvent = { ...event, at: this.#clock.wall() };
     for (const listener of this.#listeners) listener(timed);
   }

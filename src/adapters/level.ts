@@ -43,14 +43,13 @@ const rangeMaxEntries = 2 ** 31 - 1;
 /*
  * A value in LevelDB's or the system's cache costs about 7 us of CPU with getSync, against 24 us with getMany at 64 gets in flight and 70
  * to 120 us at one, most of it for the hop to a worker thread and back. So small reads are done at once, on this thread, as long as they
- * come from memory. Reads that take longer wait for the disk: the third of them sends what follows to the worker threads, for a time that
- * keeps such waits to a twentieth of this thread's time. Fast reads wash a slow one out, because on a busy machine any read may be slow:
- * the system took the processor away in the middle of it.
+ * come from memory. When they take long on the average they wait for the disk: then worker threads read for a while, so that such waits
+ * take no more than a twentieth of this thread's time. One slow read says little: on a busy machine the system takes the processor away in
+ * the middle of any.
  */
 const promptMaxKeys = 16;
-const slowReadMs = 0.2;
-const slowReadsMax = 3;
-const slowReadFade = 0.01;
+const slowMeanMs = 0.15;
+const meanWeight = 1 / 64;
 const slowReadPause = 20;
 
 const latin1 = {
@@ -142,9 +141,9 @@ class LevelFolder implements LevelStorage {
   #logTorn = false;
   #reopening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
-  /** When the next read may be done at once again, and how many slow ones there were of late. */
+  /** When the next read may be done at once again, and how long a read of one key takes, in milliseconds. */
   #promptFrom = 0;
-  #slowReads = 0;
+  #meanReadMs = 0;
 
   constructor(folder: string, options: LevelStorageOptions, db: Database, mayHaveForgotten: boolean) {
     this.#folder = folder;
@@ -156,11 +155,19 @@ class LevelFolder implements LevelStorage {
   async getMany(keys: readonly ByteString[]): Promise<(Uint8Array | undefined)[]> {
     this.#assertOpen();
     try {
-      if (this.#canReadPromptly(keys.length)) return this.#readPromptly(keys);
       const values: (Uint8Array | undefined)[] = await this.#read((db) => db.getMany([...keys]));
       return values.map((value) => value && plain(value));
     } catch (error) {
       throw storageError(error, this.#folder);
+    }
+  }
+
+  getNow(keys: readonly ByteString[]): (Uint8Array | undefined)[] | undefined {
+    if (this.#closing !== undefined || !this.#canReadPromptly(keys.length)) return undefined;
+    try {
+      return this.#readPromptly(keys);
+    } catch {
+      return undefined;
     }
   }
 
@@ -217,11 +224,10 @@ class LevelFolder implements LevelStorage {
       return value && plain(value);
     });
     const end = performance.now();
-    if (end - start <= slowReadMs * keys.length) {
-      this.#slowReads = Math.max(0, this.#slowReads - slowReadFade);
-    } else {
-      this.#slowReads = Math.min(this.#slowReads + 1, slowReadsMax);
-      if (this.#slowReads > slowReadsMax - 1) this.#promptFrom = end + (end - start) * slowReadPause;
+    this.#meanReadMs += ((end - start) / keys.length - this.#meanReadMs) * meanWeight;
+    if (this.#meanReadMs > slowMeanMs) {
+      this.#promptFrom = end + (end - start) * slowReadPause;
+      this.#meanReadMs = slowMeanMs / 2;
     }
     return values;
   }

@@ -2,7 +2,7 @@
  * Frames on a byte stream: an unsigned 32-bit big-endian length, then that many bytes.
  *
  * Invariant: a length is checked before any memory is given to it, and memory grows with what has arrived, not with what was announced.
- * Each frame is handed on as one plain `Uint8Array` of its own, so that keeping a small frame never keeps a large network buffer alive.
+ * Each frame is handed on as one plain `Uint8Array` that nothing else writes to. Small ones share a slab: who keeps one for long copies it.
  */
 
 import { MeshError } from '../core/errors.ts';
@@ -11,6 +11,24 @@ export const frameHeaderBytes = 4;
 
 /** A frame up to this size gets its memory at once; a longer one only as its bytes come in. */
 const trustedBytes = 2 * 1024 * 1024;
+
+/** An allocation costs more than copying a small frame, so these are cut from one piece of memory after the other. */
+const smallFrameBytes = 2048;
+const slabBytes = 64 * 1024;
+let slab = new Uint8Array(slabBytes);
+let slabUsed = 0;
+
+function copyOf(frame: Uint8Array): Uint8Array {
+  const { length } = frame;
+  if (length > smallFrameBytes) return new Uint8Array(frame);
+  if (slabUsed + length > slabBytes) {
+    slab = new Uint8Array(slabBytes);
+    slabUsed = 0;
+  }
+  const copy = slab.subarray(slabUsed, (slabUsed += length));
+  copy.set(frame);
+  return copy;
+}
 
 /** Cuts the bytes of a stream into frames. `push` throws `FRAME_INVALID` at a bad length; the stream is of no use afterwards. */
 export class FrameReader {
@@ -53,9 +71,7 @@ export class FrameReader {
       this.#bodyFill = 0;
       return at;
     }
-    const frame = new Uint8Array(length);
-    frame.set(chunk.subarray(at, at + length));
-    this.#onFrame(frame);
+    this.#onFrame(copyOf(chunk.subarray(at, at + length)));
     return at + length;
   }
 

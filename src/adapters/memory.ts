@@ -98,6 +98,10 @@ class MemoryStorage implements Storage {
     return keys.map((key) => this.#copy(key));
   }
 
+  getNow(keys: readonly ByteString[]): (Uint8Array | undefined)[] | undefined {
+    return this.#closed ? undefined : keys.map((key) => this.#copy(key));
+  }
+
   async range({ from, to, limit, keysOnly = false }: StorageRange): Promise<StorageEntry[]> {
     this.#assertOpen();
     return this.#keys.between(from, to, limit).map((key) => [key, (keysOnly ? undefined : this.#copy(key)) ?? empty]);

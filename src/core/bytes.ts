@@ -53,10 +53,26 @@ export function bytesToText(bytes: ByteString): string | undefined {
 }
 
 export function toByteString(bytes: Uint8Array): ByteString {
+  return latin1(bytes, 0, bytes.length) as ByteString;
+}
+
+const shortBytes = 64;
+const applyMax = 4096;
+
+/** One character for each byte. Short strings are by far the commonest, and eight characters at a time is the fastest way to make one. */
+function latin1(bytes: Uint8Array, from: number, to: number): string {
+  const char = String.fromCharCode;
   let out = '';
-  // `apply` takes the array as it is; spreading it would walk it with an iterator, six times slower.
-  for (let i = 0; i < bytes.length; i += 4096) out += String.fromCharCode.apply(null, bytes.subarray(i, i + 4096) as unknown as number[]);
-  return out as ByteString;
+  let i = from;
+  if (to - from > shortBytes) {
+    // `apply` takes the array as it is; spreading it would walk it with an iterator, six times slower.
+    for (; i < to; i += applyMax) out += char.apply(null, bytes.subarray(i, Math.min(i + applyMax, to)) as unknown as number[]);
+    return out;
+  }
+  const at = (offset: number): number => bytes[i + offset] as number;
+  for (; i + 8 <= to; i += 8) out += char(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7));
+  for (; i < to; i++) out += char(at(0));
+  return out;
 }
 
 export function fromByteString(bytes: string): Uint8Array {
@@ -124,38 +140,43 @@ let slabUsed = 0;
 
 /** Appends to a buffer that doubles as it fills. Call `finish` once. */
 export class Writer {
+  /** The slab, or a buffer of its own. What this writer has begins at `#start`, and may reach up to `#limit`. */
   #buffer: Uint8Array;
-  #length = 0;
-  /** Where this writer's piece of the slab begins; -1 when it has a buffer of its own. */
-  #slabStart = -1;
+  #start = 0;
+  #at = 0;
+  #limit: number;
 
   constructor(sizeHint = 256) {
-    if (sizeHint > slabBytes / 8) this.#buffer = new Uint8Array(sizeHint);
-    else {
-      if (slabUsed + sizeHint > slabBytes) {
-        slab = new Uint8Array(slabBytes);
-        slabUsed = 0;
-      }
-      this.#slabStart = slabUsed;
-      this.#buffer = slab.subarray(slabUsed, slabUsed + sizeHint);
-      slabUsed += sizeHint;
+    if (sizeHint > slabBytes / 8) {
+      this.#buffer = new Uint8Array(sizeHint);
+      this.#limit = sizeHint;
+      return;
     }
+    if (slabUsed + sizeHint > slabBytes) {
+      slab = new Uint8Array(slabBytes);
+      slabUsed = 0;
+    }
+    this.#buffer = slab;
+    this.#start = this.#at = slabUsed;
+    this.#limit = slabUsed += sizeHint;
   }
 
   #room(more: number): Uint8Array {
-    const needed = this.#length + more;
-    if (needed > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-      grown.set(this.#buffer.subarray(0, this.#length));
+    if (this.#at + more > this.#limit) {
+      const length = this.#at - this.#start;
+      const grown = new Uint8Array(Math.max(length + more, length * 2));
+      grown.set(this.written());
       this.#buffer = grown;
-      this.#slabStart = -1;
+      this.#start = 0;
+      this.#at = length;
+      this.#limit = grown.length;
     }
     return this.#buffer;
   }
 
   u8(value: number): this {
     const buffer = this.#room(1);
-    buffer[this.#length++] = value;
+    buffer[this.#at++] = value;
     return this;
   }
 
@@ -164,16 +185,16 @@ export class Writer {
     const buffer = this.#room(8);
     let rest = value;
     while (rest >= 0x80) {
-      buffer[this.#length++] = (rest % 0x80) | 0x80;
+      buffer[this.#at++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    buffer[this.#length++] = rest;
+    buffer[this.#at++] = rest;
     return this;
   }
 
   u32(value: number): this {
     const buffer = this.#room(4);
-    for (let shift = 24; shift >= 0; shift -= 8) buffer[this.#length++] = (value >>> shift) & 0xff;
+    for (let shift = 24; shift >= 0; shift -= 8) buffer[this.#at++] = (value >>> shift) & 0xff;
     return this;
   }
 
@@ -182,15 +203,17 @@ export class Writer {
   }
 
   raw(value: Uint8Array): this {
-    this.#room(value.length).set(value, this.#length);
-    this.#length += value.length;
+    this.#room(value.length).set(value, this.#at);
+    this.#at += value.length;
     return this;
   }
 
   byteString(value: string): this {
     this.uint(value.length);
     const buffer = this.#room(value.length);
-    for (let i = 0; i < value.length; i++) buffer[this.#length++] = value.charCodeAt(i);
+    let at = this.#at;
+    for (let i = 0; i < value.length; i++) buffer[at++] = value.charCodeAt(i);
+    this.#at = at;
     return this;
   }
 
@@ -200,16 +223,14 @@ export class Writer {
 
   /** What has been written so far: a view that holds until more is written. */
   written(): Uint8Array {
-    return this.#buffer.subarray(0, this.#length);
+    return this.#buffer.subarray(this.#start, this.#at);
   }
 
   finish(): Uint8Array {
-    const bytes = this.written();
     // What was reserved and not needed goes to the next writer, unless another one began behind it.
-    const reservedEnd = this.#slabStart + this.#buffer.length;
-    if (this.#slabStart >= 0 && this.#buffer.buffer === slab.buffer && reservedEnd === slabUsed) slabUsed = this.#slabStart + this.#length;
-    this.#slabStart = -1;
-    return bytes;
+    if (this.#buffer === slab && this.#limit === slabUsed) slabUsed = this.#at;
+    this.#limit = this.#at;
+    return this.written();
   }
 }
 
@@ -263,21 +284,41 @@ export class Reader {
   }
 
   raw(length: number): Uint8Array {
-    const end = this.#at + length;
-    if (end > this.#bytes.length) throw Reader.invalid('ends too early');
-    const value = this.#bytes.subarray(this.#at, end);
-    this.#at = end;
-    return value;
+    const from = this.#skip(length);
+    return this.#bytes.subarray(from, this.#at);
+  }
+
+  /** Moves past bytes that must be there, and returns where they begin. */
+  #skip(length: number): number {
+    const from = this.#at;
+    if (from + length > this.#bytes.length) throw Reader.invalid('ends too early');
+    this.#at = from + length;
+    return from;
   }
 
   byteString(max: number): ByteString {
-    return toByteString(this.bytes(max));
+    const from = this.#skip(this.uint(max));
+    return latin1(this.#bytes, from, this.#at) as ByteString;
   }
 
-  text(max: number): string {
-    const text = bytesToText(this.byteString(max));
+  /** `guess` costs little and saves making the string anew when it is the one. */
+  text(max: number, guess?: string): string {
+    const length = this.uint(max);
+    if (guess !== undefined && guess.length === length && this.#isNext(guess)) return guess;
+    const from = this.#skip(length);
+    const text = bytesToText(latin1(this.#bytes, from, this.#at) as ByteString);
     if (text === undefined) throw Reader.invalid('text is not UTF-8');
     return text;
+  }
+
+  /** Moves past this text if it comes next. Only ASCII is found. */
+  #isNext(text: string): boolean {
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f || this.#bytes[this.#at + i] !== code) return false;
+    }
+    this.#at += text.length;
+    return true;
   }
 
   /** A count of items that each take at least one byte. */

@@ -17,10 +17,19 @@ export type CallFailure = 'unsent' | 'lost' | 'timeout';
 export type CallDone = (now: Instant, result: Answer | CallFailure) => void;
 
 interface Pending {
-  readonly to: PeerId;
   readonly startedAt: number;
   readonly done: CallDone;
   cancelTimer: () => void;
+}
+
+/** What is known of the talk with one peer. */
+interface Correspondent {
+  /** By id, in the order of asking: the first one is the oldest. */
+  readonly pending: Map<number, Pending>;
+  /** Undefined while there is no link. */
+  link: number | undefined;
+  heardAt: number;
+  roundTrip: { mean: number; deviation: number } | undefined;
 }
 
 const slowAfterMs = 500;
@@ -32,12 +41,7 @@ export class Calls {
   /** How this peer serves a call to itself: the same way as any other. */
   readonly #serveSelf: (now: Instant, body: Call, answer: (now: Instant, answer: Answer) => void) => void;
   readonly #links = new Set<PeerId>();
-  readonly #linkNumbers = new Map<PeerId, number>();
-  readonly #pending = new Map<number, Pending>();
-  /** By peer, in the order of asking: the first entry is the oldest. */
-  readonly #pendingOf = new Map<PeerId, Set<number>>();
-  readonly #heardAt = new Map<PeerId, number>();
-  readonly #roundTrips = new Map<PeerId, { mean: number; deviation: number }>();
+  readonly #peers = new Map<PeerId, Correspondent>();
   #nextId = 1;
   #nextLink = 1;
 
@@ -53,8 +57,19 @@ export class Calls {
     this.#serveSelf = options.serveSelf;
   }
 
+  #with(peer: PeerId): Correspondent {
+    let known = this.#peers.get(peer);
+    if (known === undefined) {
+      known = { pending: new Map(), link: undefined, heardAt: -Infinity, roundTrip: undefined };
+      this.#peers.set(peer, known);
+    }
+    return known;
+  }
+
   get pending(): number {
-    return this.#pending.size;
+    let count = 0;
+    for (const { pending } of this.#peers.values()) count += pending.size;
+    return count;
   }
 
   linked(peer: PeerId): boolean {
@@ -67,58 +82,48 @@ export class Calls {
 
   /** Whether a call to this peer has been waiting for suspiciously long. */
   slow(now: Instant, peer: PeerId): boolean {
-    const oldest = this.#pendingOf.get(peer)?.values().next().value;
-    const pending = oldest === undefined ? undefined : this.#pending.get(oldest);
-    return pending !== undefined && now.mono - pending.startedAt > slowAfterMs;
+    const pending = this.#peers.get(peer)?.pending;
+    if (pending === undefined || pending.size === 0) return false;
+    for (const { startedAt } of pending.values()) return now.mono - startedAt > slowAfterMs;
+    return false;
   }
 
   /** Smoothed round trip and its mean deviation in milliseconds (RFC 6298), once measured. */
   roundTrip(peer: PeerId): { readonly mean: number; readonly deviation: number } | undefined {
-    return this.#roundTrips.get(peer);
+    return this.#peers.get(peer)?.roundTrip;
   }
 
   ask(now: Instant, to: PeerId, body: Call, options: { timeoutMs: number; ring: string }, done: CallDone): void {
-    if (to === this.#self) {
-      this.#timers.at(now.mono, (later) => this.#serveSelf(later, body, done));
-      return;
-    }
-    if (!this.#links.has(to)) {
-      this.#timers.at(now.mono, (later) => done(later, 'unsent'));
-      return;
-    }
+    if (to === this.#self) return this.#timers.soon((later) => this.#serveSelf(later, body, done));
+    if (!this.#links.has(to)) return this.#timers.soon((later) => done(later, 'unsent'));
     const id = this.#nextId++;
-    const pending: Pending = { to, startedAt: now.mono, done, cancelTimer: () => {} };
-    this.#pending.set(id, pending);
-    let ofPeer = this.#pendingOf.get(to);
-    if (ofPeer === undefined) this.#pendingOf.set(to, (ofPeer = new Set()));
-    ofPeer.add(id);
-    const message: Message = { kind: 'call', id, ring: options.ring, body };
-    pending.cancelTimer = this.#timers.at(now.mono + options.timeoutMs, (then) => this.#finish(then, id, 'timeout'));
-    this.#send(to, message);
+    const cancelTimer = this.#timers.at(now.mono + options.timeoutMs, (then) => this.#finish(then, to, id, 'timeout'));
+    this.#with(to).pending.set(id, { startedAt: now.mono, done, cancelTimer });
+    this.#send(to, { kind: 'call', id, ring: options.ring, body });
   }
 
+  /** An answer counts only from the peer that was asked. */
   answered(now: Instant, from: PeerId, id: number, answer: Answer): void {
-    const pending = this.#pending.get(id);
-    // An answer counts only from the peer that was asked.
-    if (pending === undefined || pending.to !== from) return;
+    const pending = this.#peers.get(from)?.pending.get(id);
+    if (pending === undefined) return;
     // Put answers wait for other replicas and say nothing about this link.
     if (answer.type !== 'putDone') this.#measure(from, now.mono - pending.startedAt);
-    this.#finish(now, id, answer);
+    this.#finish(now, from, id, answer);
   }
 
   /** Something has come from this peer. */
   heard(now: Instant, peer: PeerId): void {
-    this.#heardAt.set(peer, now.mono);
+    this.#with(peer).heardAt = now.mono;
   }
 
   /** When something last came from this peer, in monotonic milliseconds. */
   heardAt(peer: PeerId): number {
-    return this.#heardAt.get(peer) ?? -Infinity;
+    return this.#peers.get(peer)?.heardAt ?? -Infinity;
   }
 
   up(peer: PeerId): void {
     this.#links.add(peer);
-    this.#linkNumbers.set(peer, this.#nextLink++);
+    this.#with(peer).link = this.#nextLink++;
   }
 
   /**
@@ -126,39 +131,38 @@ export class Calls {
    * may have been started anew, and take it for the answer to another call.
    */
   linkNumber(peer: PeerId): number | undefined {
-    return this.#linkNumbers.get(peer);
+    return this.#peers.get(peer)?.link;
   }
 
   down(now: Instant, peer: PeerId): void {
+    const known = this.#with(peer);
     this.#links.delete(peer);
-    this.#linkNumbers.delete(peer);
-    for (const id of [...(this.#pendingOf.get(peer) ?? [])]) this.#finish(now, id, 'lost');
+    known.link = undefined;
+    for (const id of [...known.pending.keys()]) this.#finish(now, peer, id, 'lost');
   }
 
   /** The network refused the message: it surely never left. */
-  unsent(now: Instant, message: Message): void {
-    if (message.kind !== 'call') return;
-    this.#finish(now, message.id, 'unsent');
+  unsent(now: Instant, to: PeerId, message: Message): void {
+    if (message.kind === 'call') this.#finish(now, to, message.id, 'unsent');
   }
 
-  #finish(now: Instant, id: number, result: Answer | CallFailure): void {
-    const pending = this.#pending.get(id);
+  #finish(now: Instant, peer: PeerId, id: number, result: Answer | CallFailure): void {
+    const calls = this.#peers.get(peer)?.pending;
+    const pending = calls?.get(id);
     if (pending === undefined) return;
-    this.#pending.delete(id);
-    const ofPeer = this.#pendingOf.get(pending.to);
-    ofPeer?.delete(id);
-    if (ofPeer?.size === 0) this.#pendingOf.delete(pending.to);
+    calls?.delete(id);
     pending.cancelTimer();
     pending.done(now, result);
   }
 
   #measure(peer: PeerId, ms: number): void {
-    const known = this.#roundTrips.get(peer);
-    if (known === undefined) {
-      this.#roundTrips.set(peer, { mean: ms, deviation: ms / 2 });
+    const known = this.#with(peer);
+    const { roundTrip } = known;
+    if (roundTrip === undefined) {
+      known.roundTrip = { mean: ms, deviation: ms / 2 };
       return;
     }
-    known.deviation += (Math.abs(ms - known.mean) - known.deviation) / 4;
-    known.mean += (ms - known.mean) / 8;
+    roundTrip.deviation += (Math.abs(ms - roundTrip.mean) - roundTrip.deviation) / 4;
+    roundTrip.mean += (ms - roundTrip.mean) / 8;
   }
 }

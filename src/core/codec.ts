@@ -5,37 +5,46 @@
 
 import { Reader, Writer } from './bytes.ts';
 import { type ErrorCode, MeshError } from './errors.ts';
-import type { DurabilityClass, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
-import type {
-  Answer,
-  Call,
-  Listed,
-  MemberRecord,
-  MemberSummary,
-  Message,
-  Notice,
-  PutCommand,
-  PutOutcome,
-  Receipt,
-  Rumors,
-  SignedMember,
-} from './messages.ts';
+import type { Answer, Call, Listed, MemberSummary, Message, Notice, PutCommand, PutOutcome, Receipt } from './messages.ts';
+import { readRumors, writeRumors } from './member-codec.ts';
 import { digestBytes } from './merkle.ts';
-import { decodeRecord, encodeRecord, readDot, readVector, recordSize, type RecordSet, writeDot, writeVector } from './record.ts';
-
-export const protocolVersion = 1;
+import {
+  decodeReceived,
+  decodeRecord,
+  encodeRecord,
+  readDot,
+  readVector,
+  recordSize,
+  type RecordSet,
+  writeDot,
+  writeVector,
+} from './record.ts';
+import {
+  classes,
+  protocolVersion,
+  readBucket,
+  readClass,
+  readKey,
+  readList,
+  readNodes,
+  readOne,
+  readOwner,
+  readPeer,
+  readReplicaCount,
+  readTarget,
+  writeList,
+  writeOne,
+} from './wire.ts';
 
 const kinds = ['call', 'answer', 'notice'] as const;
 const callTypes = ['put', 'store', 'fetch', 'list', 'compare', 'leaves', 'probe', 'probeFor', 'sync'] as const;
 const answerTypes = ['putDone', 'stored', 'fetched', 'listed', 'digests', 'leafKeys', 'probed', 'synced', 'refused'] as const;
 const modes = ['strict', 'sloppy', 'any'] as const;
 const resolvers = ['siblings', 'lww', 'priority'] as const;
-const classes = ['server', 'tab', 'ephemeral'] as const;
 const outcomes = ['ok', 'partial', 'unknown'] as const;
 const states = ['stored', 'answered', 'pending', 'unreachable', 'timeout', 'refused'] as const;
 const roles = ['primary', 'fallback'] as const;
-const statuses = ['up', 'paused', 'left'] as const;
 const levels = ['all', 'group', 'partition', 'inner'] as const;
 const healths = ['alive', 'suspect', 'dead'] as const;
 
@@ -77,9 +86,16 @@ export function decodeMessage(frame: Uint8Array): Message {
   }
 }
 
+/** Nearly every message names the ring of the one before. */
+let lastRing = '';
+
 function readMessage(reader: Reader): Message {
   const kind = readOne(reader, kinds);
-  if (kind === 'call') return { kind, id: reader.uint(), ring: reader.text(64), body: readCall(reader) };
+  if (kind === 'call') {
+    const id = reader.uint();
+    lastRing = reader.text(64, lastRing);
+    return { kind, id, ring: lastRing, body: readCall(reader) };
+  }
   if (kind === 'answer') return { kind, id: reader.uint(), body: readAnswer(reader) };
   return { kind, body: readNotice(reader) };
 }
@@ -133,7 +149,7 @@ function readCall(reader: Reader): Call {
       const target = readTarget(reader);
       const n = readReplicaCount(reader);
       const owner = readOwner(reader);
-      return { type, ...target, n, owner, ordered: reader.bool(), record: readRecord(reader) };
+      return { type, ...target, n, owner, ordered: reader.bool(), record: decodeRecord(reader.bytes(limits.frameMaxBytes)) };
     }
     case 'fetch':
       return { type, ...readTarget(reader) };
@@ -236,9 +252,10 @@ function readAnswer(reader: Reader): Answer {
     case 'stored':
       return { type, durable: reader.bool() };
     case 'fetched':
-      return { type, record: readRecord(reader) };
+      return { type, record: decodeReceived(reader.bytes(limits.frameMaxBytes)) };
     case 'listed': {
-      const entries = readList(reader, limits.listMax, (): Listed => ({ key: readKey(reader), record: readRecord(reader) }));
+      const read = (): Listed => ({ key: readKey(reader), record: decodeReceived(reader.bytes(limits.frameMaxBytes)) });
+      const entries = readList(reader, limits.listMax, read);
       return { type, entries, more: reader.bool() };
     }
     case 'digests':
@@ -300,151 +317,6 @@ function readNotice(reader: Reader): Notice {
   return { type: 'rumors', rumors: readRumors(reader), wanted: readList(reader, limits.membersMax, () => readPeer(reader)) };
 }
 
-export function encodeRumors(rumors: Rumors): Uint8Array {
-  const writer = new Writer().u8(protocolVersion);
-  writeRumors(writer, rumors);
-  return writer.finish();
-}
-
-/** For gossiped frames, which carry rumors only. */
-export function decodeRumors(frame: Uint8Array): Rumors {
-  const reader = new Reader(frame);
-  if (reader.u8() !== protocolVersion) throw Reader.invalid('unknown message version');
-  const rumors = readRumors(reader);
-  reader.end();
-  return rumors;
-}
-
-function writeRumors(writer: Writer, rumors: Rumors): void {
-  writeList(writer, rumors.members, (member) => writer.bytes(member.bytes).bytes(member.signature));
-  writeList(writer, rumors.suspicions, (entry) =>
-    writer
-      .text(entry.peer)
-      .uint(entry.incarnation)
-      .uint(entry.dead ? 1 : 0),
-  );
-}
-
-function readRumors(reader: Reader): Rumors {
-  const members = readList(reader, limits.membersMax, () => readSigned(reader));
-  const suspicions = readList(reader, limits.membersMax, () => ({
-    peer: readPeer(reader),
-    incarnation: reader.uint(),
-    dead: reader.bool(),
-  }));
-  return { members, suspicions };
-}
-
-export function encodeSigned(member: SignedMember): Uint8Array {
-  return new Writer().bytes(member.bytes).bytes(member.signature).finish();
-}
-
-export function decodeSigned(bytes: Uint8Array): SignedMember {
-  return readSigned(new Reader(bytes));
-}
-
-function readSigned(reader: Reader): SignedMember {
-  const bytes = reader.bytes(64 * 1024);
-  return { record: decodeMember(bytes), bytes, signature: reader.bytes(256) };
-}
-
-/** The canonical bytes of a member record, which its subject signs. They name the cluster, so that a record cannot be carried into another one. */
-export function encodeMember(cluster: string, record: MemberRecord): Uint8Array {
-  const writer = new Writer().text(cluster).text(record.peer).uint(record.incarnation).uint(record.sequence);
-  writeOne(writer, statuses, record.status);
-  writer.text(record.host).text(record.zone);
-  writeOne(writer, classes, record.class);
-  writer.uint(record.weight).text(record.gateway).uint(record.version);
-  writeList(writer, record.addresses, (address) => writer.text(address));
-  return writer.finish();
-}
-
-export const memberCluster = (bytes: Uint8Array): string => new Reader(bytes).text(limits.labelMaxBytes);
-
-function decodeMember(bytes: Uint8Array): MemberRecord {
-  const reader = new Reader(bytes);
-  reader.text(limits.labelMaxBytes);
-  const peer = readPeer(reader);
-  const incarnation = reader.uint();
-  const sequence = reader.uint();
-  const status = readOne(reader, statuses);
-  const host = reader.text(limits.labelMaxBytes);
-  const zone = reader.text(limits.labelMaxBytes);
-  const durability = readClass(reader);
-  const weight = reader.uint(limits.weightMax);
-  const gateway = reader.text(limits.addressMaxBytes);
-  const version = reader.uint();
-  const addresses = readList(reader, limits.addressesMax, () => reader.text(limits.addressMaxBytes));
-  reader.end();
-  return { peer, incarnation, sequence, status, host, zone, class: durability, weight, gateway, version, addresses };
-}
-
 function writeRecord(writer: Writer, record: RecordSet): void {
   writer.bytes(encodeRecord(record));
-}
-
-function readRecord(reader: Reader): RecordSet {
-  return decodeRecord(reader.bytes(limits.frameMaxBytes));
-}
-
-function readTarget(reader: Reader): { bucket: string; key: ReturnType<Reader['byteString']> } {
-  return { bucket: readBucket(reader), key: readKey(reader) };
-}
-
-function readKey(reader: Reader): ReturnType<Reader['byteString']> {
-  const key = reader.byteString(limits.keyMaxBytes);
-  if (key === '') throw Reader.invalid('empty key');
-  return key;
-}
-
-/** Buckets and peer ids are parts of storage keys, which a NUL divides: no NUL in them, and one byte for each character. */
-const printable = /^[\x21-\x7e]+$/;
-
-function readBucket(reader: Reader): string {
-  const bucket = reader.text(limits.bucketMaxBytes);
-  if (!printable.test(bucket)) throw Reader.invalid('bad bucket name');
-  return bucket;
-}
-
-function readOwner(reader: Reader): PeerId | undefined {
-  const owner = reader.text(limits.peerIdMaxBytes);
-  if (owner !== '' && !printable.test(owner)) throw Reader.invalid('bad peer id');
-  return owner === '' ? undefined : (owner as PeerId);
-}
-
-function readPeer(reader: Reader): PeerId {
-  const peer = reader.text(limits.peerIdMaxBytes);
-  if (!printable.test(peer)) throw Reader.invalid('bad peer id');
-  return peer as PeerId;
-}
-
-const readNodes = (reader: Reader): number[] => readList(reader, limits.compareNodesMax, () => reader.uint());
-
-function readReplicaCount(reader: Reader): number {
-  const n = reader.uint(limits.replicasMax);
-  if (n === 0) throw Reader.invalid('n is zero');
-  return n;
-}
-
-const readClass = (reader: Reader): DurabilityClass => readOne(reader, classes);
-
-function writeOne<T extends string>(writer: Writer, options: readonly T[], value: T): void {
-  writer.u8(options.indexOf(value));
-}
-
-function readOne<T extends string>(reader: Reader, options: readonly T[]): T {
-  const value = options[reader.u8()];
-  if (value === undefined) throw Reader.invalid('unknown variant');
-  return value;
-}
-
-function writeList<T>(writer: Writer, items: readonly T[], write: (item: T) => void): void {
-  writer.uint(items.length);
-  for (const item of items) write(item);
-}
-
-function readList<T>(reader: Reader, max: number, read: () => T): T[] {
-  const items: T[] = [];
-  for (let left = reader.count(max); left > 0; left--) items.push(read());
-  return items;
 }

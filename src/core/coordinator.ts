@@ -134,7 +134,7 @@ export class Coordinator {
     this.#active.delete(id);
     this.#output(id, reply);
     const { request, startedAt } = active;
-    if (request.type === 'local' || request.type === 'partition') return;
+    if (request.type === 'local' || request.type === 'partition' || !this.#env.watched()) return;
     this.#env.emit({ ...describe(request, reply), ms: now.mono - startedAt, forwarded });
   }
 }

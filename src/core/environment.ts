@@ -2,6 +2,7 @@
 
 import type { Calls } from './calls.ts';
 import type { CoreEvent } from './events.ts';
+import type { Hedging } from './hedging.ts';
 import type { Random } from './random.ts';
 import type { Replica } from './replica.ts';
 import type { MembersView } from './targets.ts';
@@ -10,10 +11,13 @@ import type { Timers } from './timers.ts';
 export interface Environment {
   readonly calls: Calls;
   readonly timers: Timers;
+  readonly hedging: Hedging;
   readonly replica: Replica;
   readonly members: MembersView;
   readonly random: Random;
   readonly emit: (event: CoreEvent) => void;
+  /** Whether anyone wants the events: those of requests are made for nobody else. */
+  readonly watched: () => boolean;
   /** A fallback keeps something for this primary now. */
   readonly hinted: (owner: string) => void;
 }

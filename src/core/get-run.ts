@@ -39,13 +39,12 @@ interface Reading {
   readonly peer: PeerId;
   readonly role: Role;
   state: Receipt['state'];
+  /** The very `#merged` when it is equal to that. */
   record: RecordSet | undefined;
   /** It has a record that it cannot read. */
   damaged: boolean;
 }
 
-const hedgeMinMs = 10;
-const hedgeMaxMs = 250;
 const backgroundMs = 10_000;
 
 export class GetRun {
@@ -72,12 +71,10 @@ export class GetRun {
   }
 
   start(now: Instant): void {
-    const { self } = this.#env.members;
-    // This peer's own copy costs no round trip; peers that look unwell are asked last.
-    const rank = (peer: PeerId): number => (peer === self ? 0 : this.#supply.healthy(now, peer) ? 1 : 2);
-    this.#candidates = this.#supply.primaries.toSorted((a, b) => rank(a) - rank(b));
+    this.#candidates = this.#supply.bestFirst(now);
     this.#cancelTimers.push(this.#env.timers.at(now.mono + this.#command.budgetMs, (then) => this.#giveUp(then)));
     for (let i = 0; i < this.#command.r; i++) this.#askNext(now);
+    this.#env.hedging.began();
     this.#hedge(now);
     this.#decide(now);
   }
@@ -86,7 +83,7 @@ export class GetRun {
   #askNext(now: Instant): boolean {
     const target = this.#nextTarget(now);
     if (target === undefined) return false;
-    const reading: Reading = { ...target, state: 'pending', record: undefined, damaged: false };
+    const reading: Reading = { peer: target.peer, role: target.role, state: 'pending', record: undefined, damaged: false };
     this.#readings.push(reading);
     this.#tally = asked(this.#tally);
     const { calls, members, emit } = this.#env;
@@ -110,14 +107,12 @@ export class GetRun {
     return unwell === undefined ? undefined : { peer: unwell, role: 'primary' };
   }
 
+  /** Asks one more when the answers are late (QR7). */
   #hedge(now: Instant): void {
-    const usual = this.#readings
-      .map((reading) => this.#env.calls.roundTrip(reading.peer))
-      .map((trip) => (trip === undefined ? 0 : trip.mean + 4 * trip.deviation));
-    const delay = Math.min(hedgeMaxMs, Math.max(hedgeMinMs, ...usual));
-    const cancel = this.#env.timers.at(now.mono + delay, (then) => {
-      if (this.#replied || this.#writingBack) return;
-      if (this.#candidates.length > 0 && this.#askNext(then)) this.#hedge(then);
+    if (this.#candidates.length === 0) return;
+    const { hedging, timers } = this.#env;
+    const cancel = hedging.whenLate(now, timers, this.#readings, (then) => {
+      if (!this.#replied && !this.#writingBack && this.#askNext(then)) this.#hedge(then);
     });
     this.#cancelTimers.push(cancel);
   }
@@ -125,10 +120,12 @@ export class GetRun {
   #answered(now: Instant, reading: Reading, result: Answer | CallFailure): void {
     if (typeof result === 'object' && result.type === 'fetched') {
       reading.state = 'answered';
-      reading.record = result.record;
       // What comes while the merged versions are being written back is on no quorum yet: it must not get into this answer (QR3). Repair takes it.
-      if (this.#writingBack && !this.#replied) return;
-      this.#merged = merge(this.#merged, result.record);
+      if (this.#writingBack && !this.#replied) {
+        reading.record = result.record;
+        return;
+      }
+      reading.record = this.#learn(result.record);
       const evidence = reading.role === 'primary' || result.record.context.length > 0;
       this.#tally = evidence ? succeeded(this.#tally, reading.role) : failed(this.#tally);
       if (this.#replied) return this.#repairAll(now);
@@ -139,6 +136,14 @@ export class GetRun {
       if (!this.#replied) this.#askNext(now);
     }
     this.#decide(now);
+  }
+
+  /** Takes a replica's record into the merged one; returns that when the two are equal now. */
+  #learn(record: RecordSet): RecordSet {
+    const order = compareSets(record, this.#merged);
+    if (order === 'after') this.#merged = record;
+    if (order === 'concurrent') this.#merged = merge(this.#merged, record);
+    return order === 'equal' ? this.#merged : record;
   }
 
   #decide(now: Instant): void {
@@ -169,17 +174,16 @@ export class GetRun {
 
   /** Primaries that answered with less than all answers together. */
   #behind(): Reading[] {
-    const merged = this.#merged;
-    return this.#readings.filter(
-      ({ role, record }) => role === 'primary' && record !== undefined && compareSets(record, merged) !== 'equal',
-    );
+    return this.#readings.filter(({ role, record }) => role === 'primary' && record !== undefined && record !== this.#merged);
   }
 
   #finish(now: Instant): void {
     this.#end();
     const receipts = this.#readings.map((reading) => this.#supply.receipt(reading, reading.state, false));
     this.#reply(now, { record: this.#merged, receipts, sloppy: this.#tally.primaries < this.#command.r });
-    for (const { record } of this.#readings) this.#merged = merge(this.#merged, record ?? emptyRecord);
+    for (const reading of this.#readings) {
+      if (reading.record !== undefined && reading.record !== this.#merged) reading.record = this.#learn(reading.record);
+    }
     this.#repairAll(now);
   }
 

@@ -6,7 +6,7 @@
  */
 
 import { hex, Writer } from './bytes.ts';
-import { encodeMember, memberCluster } from './codec.ts';
+import { encodeMember, memberCluster } from './member-codec.ts';
 import { sha256 } from './hash.ts';
 import type { Identity } from './identity.ts';
 import type { PeerId } from './ids.ts';

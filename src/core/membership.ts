@@ -6,13 +6,13 @@
  */
 
 import type { CallFailure, Calls } from './calls.ts';
-import { decodeSigned, encodeSigned, protocolVersion } from './codec.ts';
 import type { Disk } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
 import type { DurabilityClass, Instant, PeerId } from './ids.ts';
 import { memberKey, prefixRange } from './layout.ts';
 import { limits } from './limits.ts';
+import { decodeSigned, encodeSigned } from './member-codec.ts';
 import { type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
 import type { Answer, MemberRecord, Notice, Rumors, SignedMember, Suspicion } from './messages.ts';
 import type { Placement } from './placement.ts';
@@ -20,6 +20,7 @@ import { Prober, type ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
 import type { MembersView } from './targets.ts';
 import type { Timers } from './timers.ts';
+import { protocolVersion } from './wire.ts';
 
 /** What a peer says of itself. */
 export interface SelfDescription {

@@ -15,6 +15,7 @@ import type { Environment } from './environment.ts';
 import { serveCompare, serveLeaves } from './exchange.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
+import { Hedging } from './hedging.ts';
 import { Hints } from './hints.ts';
 import type { Identity } from './identity.ts';
 import type { Instant, PeerId } from './ids.ts';
@@ -52,6 +53,7 @@ export type Output =
   | { readonly type: 'started'; readonly error: MeshError | undefined }
   | { readonly type: 'event'; readonly event: CoreEvent };
 
+const nothingToDo: readonly Output[] = [];
 const hintRoundMs = 2000;
 const stillStarting: Answer = { type: 'refused', code: 'NOT_OWNER', message: 'this peer is still starting' };
 
@@ -67,14 +69,19 @@ export class Peer {
   readonly #env: Environment;
   readonly #puts: PutsServed;
   readonly #antiEntropy: AntiEntropy;
+  /** Whether anyone wants the events. */
+  watched = true;
   #outbox: Output[] = [];
   #started = false;
+  #storageFailedAt = -Infinity;
 
   constructor(options: PeerOptions) {
     this.#options = options;
     const { identity, random } = options;
     const timers = this.#timers;
-    const emit = (event: CoreEvent): void => void this.#outbox.push({ type: 'event', event });
+    const emit = (event: CoreEvent): void => {
+      if (this.watched) this.#outbox.push({ type: 'event', event });
+    };
     this.#disk = new Disk((request) => void this.#outbox.push({ type: 'disk', request }));
     this.calls = new Calls({
       self: identity.peerId,
@@ -94,7 +101,18 @@ export class Peer {
       connect: (peer, addresses) => void this.#outbox.push({ type: 'connect', peer, addresses }),
     });
     const hinted = (owner: string): void => this.hints.added(owner as PeerId);
-    this.#env = { calls: this.calls, timers, replica: this.replica, members: this.membership, random, emit, hinted };
+    const hedging = new Hedging(this.calls);
+    this.#env = {
+      calls: this.calls,
+      timers,
+      hedging,
+      replica: this.replica,
+      members: this.membership,
+      random,
+      emit,
+      watched: () => this.watched,
+      hinted,
+    };
     this.#puts = new PutsServed(this.#env);
     this.#antiEntropy = new AntiEntropy(this.#env);
     this.hints = new Hints(this.#env, this.#disk);
@@ -105,9 +123,15 @@ export class Peer {
     return this.#started;
   }
 
+  /** When the storage last failed, in monotonic milliseconds. */
+  get storageFailedAt(): number {
+    return this.#storageFailedAt;
+  }
+
   /** Takes what there is to do. The caller carries it out in order and reports what came of it. */
-  drain(): Output[] {
+  drain(): readonly Output[] {
     const outputs = this.#outbox;
+    if (outputs.length === 0) return nothingToDo;
     this.#outbox = [];
     return outputs;
   }
@@ -205,7 +229,7 @@ export class Peer {
 
   linkUp(now: Instant, peer: PeerId): void {
     this.calls.up(peer);
-    this.#outbox.push({ type: 'event', event: { type: 'link', peer, up: true } });
+    this.#env.emit({ type: 'link', peer, up: true });
     if (this.#started) {
       this.membership.linkUp(now, peer);
       this.#antiEntropy.soon(now, peer);
@@ -215,21 +239,22 @@ export class Peer {
 
   linkDown(now: Instant, peer: PeerId): void {
     this.calls.down(now, peer);
-    this.#outbox.push({ type: 'event', event: { type: 'link', peer, up: false } });
+    this.#env.emit({ type: 'link', peer, up: false });
     if (this.#started) this.membership.linkDown(now, peer);
     this.#turn(now);
   }
 
   /** The network could not take this message of an earlier `send`. */
-  unsent(now: Instant, message: Message): void {
-    this.calls.unsent(now, message);
+  unsent(now: Instant, to: PeerId, message: Message): void {
+    this.calls.unsent(now, to, message);
     this.#turn(now);
   }
 
   stored(now: Instant, answer: DiskAnswer): void {
     if (answer.type === 'failed') {
       const { code, message } = answer.error;
-      this.#outbox.push({ type: 'event', event: { type: 'storageError', code, message } });
+      this.#storageFailedAt = now.mono;
+      this.#env.emit({ type: 'storageError', code, message });
     }
     this.#disk.settle(now, answer);
     this.#turn(now);

@@ -45,6 +45,7 @@ export class PutRun {
   #sentOut = false;
   #replied = false;
   #cancelDeadline: () => void = () => {};
+  #cancelStandIns: () => void = () => {};
 
   constructor(env: Environment, command: PutCommand, reply: Reply) {
     this.#env = env;
@@ -107,7 +108,7 @@ export class PutRun {
     }
     this.#sentOut = true;
     this.#decide(now);
-    this.#env.timers.at(now.mono + standInAfterMs, (then) => {
+    this.#cancelStandIns = this.#env.timers.at(now.mono + standInAfterMs, (then) => {
       for (const writing of [...this.#writings]) if (writing.state === 'pending') this.#standIn(then, writing);
     });
   }
@@ -153,6 +154,7 @@ export class PutRun {
       if (writing.peer === this.#env.members.self) writing.durable = this.#env.replica.durable;
     }
     this.#tally = stored ? succeeded(this.#tally, writing.role) : failed(this.#tally);
+    if (this.#tally.outstanding === 0) this.#cancelStandIns();
     this.#decide(now);
   }
 

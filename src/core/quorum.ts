@@ -22,24 +22,28 @@ export type Verdict = 'pending' | 'won' | 'lost';
 
 export const openTally = (need: number, strict: boolean): Tally => ({ need, strict, outstanding: 0, primaries: 0, fallbacks: 0 });
 
-export const asked = (tally: Tally): Tally => ({ ...tally, outstanding: tally.outstanding + 1 });
+const tally = (of: Tally, outstanding: number, primaries: number, fallbacks: number): Tally => ({
+  need: of.need,
+  strict: of.strict,
+  outstanding,
+  primaries,
+  fallbacks,
+});
 
-export const failed = (tally: Tally): Tally => ({ ...tally, outstanding: tally.outstanding - 1 });
+export const asked = (of: Tally): Tally => tally(of, of.outstanding + 1, of.primaries, of.fallbacks);
 
-export function succeeded(tally: Tally, role: Role): Tally {
-  const { primaries, fallbacks } = tally;
-  return {
-    ...failed(tally),
-    primaries: role === 'primary' ? primaries + 1 : primaries,
-    fallbacks: role === 'fallback' ? fallbacks + 1 : fallbacks,
-  };
+export const failed = (of: Tally): Tally => tally(of, of.outstanding - 1, of.primaries, of.fallbacks);
+
+export function succeeded(of: Tally, role: Role): Tally {
+  const isPrimary = role === 'primary';
+  return tally(of, of.outstanding - 1, of.primaries + (isPrimary ? 1 : 0), of.fallbacks + (isPrimary ? 0 : 1));
 }
 
-export const counted = (tally: Tally): number => tally.primaries + (tally.strict ? 0 : tally.fallbacks);
+export const counted = (of: Tally): number => of.primaries + (of.strict ? 0 : of.fallbacks);
 
-export function verdict(tally: Tally): Verdict {
-  if (counted(tally) >= tally.need) return 'won';
-  return counted(tally) + tally.outstanding < tally.need ? 'lost' : 'pending';
+export function verdict(of: Tally): Verdict {
+  if (counted(of) >= of.need) return 'won';
+  return counted(of) + of.outstanding < of.need ? 'lost' : 'pending';
 }
 
 /** Every read quorum meets every write quorum (QR1). */

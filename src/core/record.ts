@@ -39,6 +39,7 @@ export type StoredResolver = 'siblings' | 'lww' | 'priority';
 
 export const emptyRecord: RecordSet = emptySet;
 const formatVersion = 1;
+const checksumBytes = 4;
 
 /** Total orders, so that every replica keeps the same version; ties break by dot (VR7). */
 const orders = {
@@ -78,8 +79,9 @@ export function readVector(reader: Reader): VersionVector {
   return vector;
 }
 
-export function readDot(reader: Reader): Dot {
-  const actor = reader.text(limits.actorMaxBytes) as Actor;
+/** `guess`: an actor that may well be the one. */
+export function readDot(reader: Reader, guess?: Actor): Dot {
+  const actor = reader.text(limits.actorMaxBytes, guess) as Actor;
   const counter = reader.uint(limits.counterMax);
   if (counter === 0) throw BytesReader.invalid('counter is zero');
   return { actor, counter };
@@ -99,7 +101,7 @@ export const replicaCountIn = (bytes: Uint8Array): number => bytes[1] ?? 0;
 export function encodeRecord(set: RecordSet, n?: number): Uint8Array {
   const known = encoded.get(set);
   if (known !== undefined && (n === undefined || replicaCountIn(known) === n)) return known;
-  const writer = new BytesWriter(recordSize(set) + 256);
+  const writer = new BytesWriter(recordSize(set) + 64 * set.context.length + 128 * set.siblings.length + 64);
   writer.u8(formatVersion).u8(n ?? 0);
   writeVector(writer, set.context);
   writer.uint(set.siblings.length);
@@ -120,20 +122,31 @@ export function encodeRecord(set: RecordSet, n?: number): Uint8Array {
 
 /** Throws `RECORD_CORRUPT` for bytes that `encodeRecord` does not make. Values are views into the given bytes. */
 export function decodeRecord(bytes: Uint8Array): RecordSet {
+  return decode(bytes, true);
+}
+
+/**
+ * For a record that came from another peer to be looked at, not to be kept: that peer has checked what its disk gave it, and the network what it carried. Its
+ * checksum is not looked at, and if it is stored after all it gets a new one.
+ */
+export function decodeReceived(bytes: Uint8Array): RecordSet {
+  return decode(bytes, false);
+}
+
+function decode(bytes: Uint8Array, isChecked: boolean): RecordSet {
   try {
-    const body = bytes.subarray(0, bytes.length - 4);
+    const body = bytes.subarray(0, Math.max(0, bytes.length - checksumBytes));
+    if (isChecked && checksumOf(bytes) !== crc32c(body)) throw BytesReader.invalid('checksum does not match');
     const reader = new BytesReader(body);
-    const checksum = new BytesReader(bytes.subarray(body.length)).u32();
-    if (checksum !== crc32c(body)) throw BytesReader.invalid('checksum does not match');
     if (reader.u8() !== formatVersion) throw BytesReader.invalid('unknown record format');
     if (reader.u8() > limits.replicasMax) throw BytesReader.invalid('too many replicas');
     const context = readVector(reader);
     const siblings: RecordVersion[] = [];
-    for (let left = reader.count(limits.membersMax); left > 0; left--) siblings.push(readVersion(reader));
+    for (let left = reader.count(limits.membersMax); left > 0; left--) siblings.push(readVersion(reader, context[siblings.length]?.actor));
     reader.end();
     checkSiblings(context, siblings);
     const set = { context, siblings };
-    encoded.set(set, bytes);
+    if (isChecked) encoded.set(set, bytes);
     return set;
   } catch (error) {
     const reason = error instanceof MeshError ? error.message : String(error);
@@ -141,8 +154,14 @@ export function decodeRecord(bytes: Uint8Array): RecordSet {
   }
 }
 
-function readVersion(reader: Reader): RecordVersion {
-  const dot = readDot(reader);
+function checksumOf(bytes: Uint8Array): number {
+  const { length } = bytes;
+  if (length < checksumBytes) throw BytesReader.invalid('ends too early');
+  return new DataView(bytes.buffer, bytes.byteOffset + length - checksumBytes).getUint32(0);
+}
+
+function readVersion(reader: Reader, guess: Actor | undefined): RecordVersion {
+  const dot = readDot(reader, guess);
   const tombstone = reader.bool();
   const bytes = reader.bytes(limits.frameMaxBytes);
   const contentType = reader.text(limits.contentTypeMaxBytes);

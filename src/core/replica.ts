@@ -41,6 +41,7 @@ export class Replica {
   readonly #random: Random;
   #storeId = '';
   #epoch = 0;
+  #actor = actorOf('', 0);
   #epochIsStored = true;
 
   constructor(options: { disk: Disk; durable: boolean; partitions: number; random: Random; emit: (event: CoreEvent) => void }) {
@@ -53,13 +54,14 @@ export class Replica {
 
   /** Who mints at this store now. */
   get actor(): Actor {
-    return actorOf(this.#storeId, this.#epoch);
+    return this.#actor;
   }
 
   /** `storeId` and `epoch` as they lie in storage. A store that may have forgotten begins a new epoch, which the caller stores with `storeChange`. */
   start(storeId: string, epoch: number, mayHaveForgotten: boolean): void {
     this.#storeId = storeId;
     this.#epoch = epoch;
+    this.#actor = actorOf(storeId, epoch);
     if (mayHaveForgotten) this.#nextEpoch('the storage was damaged and may have lost acknowledged writes');
   }
 
@@ -69,6 +71,7 @@ export class Replica {
    */
   #nextEpoch(reason: string, last = this.#epoch): void {
     this.#epoch = last + 1 + this.#random.below(epochStep);
+    this.#actor = actorOf(this.#storeId, this.#epoch);
     this.#epochIsStored = false;
     this.#emit({ type: 'amnesia', actor: this.actor, reason });
   }
@@ -134,13 +137,16 @@ export class Replica {
         return this.records.confirm(then, address, done);
       }
       this.#noticeAmnesia(local.context, call.record.context, 'another replica holds later versions of this store');
-      this.#save(address, known ? local : merge(local, call.record), hint, done);
+      // What is newer as a whole keeps its bytes: it is stored as it came.
+      const next = ordering === 'after' ? call.record : known ? local : merge(local, call.record);
+      this.#save(address, next, hint, done);
     });
   }
 
   /** Follows the newest time in the record; true when one is too far ahead to be followed. */
   #observeTimes(now: Instant, record: RecordSet): boolean {
-    const times = record.siblings.map((version) => version.value.time).sort(compareTimes);
+    const times = record.siblings.map((version) => version.value.time);
+    if (times.length > 1) times.sort(compareTimes);
     return times.some((time) => !this.#clock.observe(now, time));
   }
 
@@ -148,11 +154,15 @@ export class Replica {
   #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string): void {
     let last = counterOf(incoming, this.actor) > counterOf(local, this.actor) ? this.#epoch : -1;
     for (const { actor } of incoming) {
-      const [storeId, text = ''] = actor.split('.');
-      const epoch = /^\d{1,14}$/.test(text) ? Number(text) : -1;
-      if (storeId === this.#storeId && epoch > this.#epoch) last = Math.max(last, epoch);
+      if (!this.#isOwn(actor)) continue;
+      const text = actor.slice(this.#storeId.length + 1);
+      if (/^\d{1,14}$/.test(text)) last = Math.max(last, Number(text) > this.#epoch ? Number(text) : -1);
     }
     if (last >= 0) this.#nextEpoch(reason, last);
+  }
+
+  #isOwn(actor: Actor): boolean {
+    return actor.startsWith(this.#storeId) && actor[this.#storeId.length] === '.';
   }
 
   fetch(call: Extract<Call, { type: 'fetch' }>, done: Done<RecordSet>): void {
@@ -183,7 +193,7 @@ export class Replica {
       if (local instanceof MeshError) return done(then, local);
       if (compareSets(local, delivered) !== 'equal') return done(then, false);
       const hint: StorageChange = { key: hintKey(owner, address), value: undefined };
-      const minted = local.context.some((dot) => dot.actor.startsWith(`${this.#storeId}.`));
+      const minted = local.context.some(({ actor }) => this.#isOwn(actor));
       const next = keepCopy || minted ? local : { context: [], siblings: [] };
       this.records.save(address, next, [hint], (later, result) => done(later, result instanceof MeshError ? result : true));
     });

@@ -35,23 +35,36 @@ export class Supply {
   readonly primaries: readonly PeerId[];
   readonly #members: MembersView;
   readonly #calls: Calls;
-  readonly #fallbacks: Generator<PeerId>;
+  readonly #partition: number;
+  readonly #n: number;
+  #fallbacks: Generator<PeerId> | undefined;
 
   constructor(address: Address, n: number, members: MembersView, calls: Calls) {
     const { placement } = members;
-    const partition = placement.partition(address.position);
     this.#members = members;
     this.#calls = calls;
-    this.primaries = placement.primaries(partition, n);
-    this.#fallbacks = placement.fallbacks(partition, n);
+    this.#partition = placement.partition(address.position);
+    this.#n = n;
+    this.primaries = placement.primaries(this.#partition, n);
   }
 
   healthy(now: Instant, peer: PeerId): boolean {
     return healthy(now, peer, this.#members, this.#calls);
   }
 
+  /** The primaries: this peer, whose own copy costs no round trip, then those that look well, then the others. */
+  bestFirst(now: Instant): PeerId[] {
+    const { self } = this.#members;
+    const best: PeerId[] = this.primaries.includes(self) ? [self] : [];
+    const unwell: PeerId[] = [];
+    for (const peer of this.primaries) if (peer !== self) (this.healthy(now, peer) ? best : unwell).push(peer);
+    best.push(...unwell);
+    return best;
+  }
+
   /** The next healthy peer that is no primary, each once. */
   nextFallback(now: Instant): PeerId | undefined {
+    this.#fallbacks ??= this.#members.placement.fallbacks(this.#partition, this.#n);
     for (;;) {
       const next = this.#fallbacks.next();
       if (next.done === true) return undefined;

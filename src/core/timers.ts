@@ -11,41 +11,73 @@ interface Entry {
   callback: ((now: Instant) => void) | undefined;
 }
 
+/** Below this many cancelled entries tidying up is not worth it. */
+const tidyMin = 64;
+
 const before = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 
 export class Timers {
-  readonly #heap: Entry[] = [];
+  #heap: Entry[] = [];
   #order = 0;
+  /** Entries in the heap that were cancelled: nearly every timer is a deadline that is met in time. */
+  #cancelled = 0;
+  #soon: ((now: Instant) => void)[] = [];
 
   /** Calls back once when `fire` is given an instant at or after `at`. The returned function cancels. */
   at(at: number, callback: (now: Instant) => void): () => void {
     const entry: Entry = { at, order: this.#order++, callback };
     this.#heap.push(entry);
     this.#up(this.#heap.length - 1);
-    return () => {
-      entry.callback = undefined;
-    };
+    return () => this.#cancel(entry);
+  }
+
+  /** Calls back once at the next `fire`, before any deadline, in the order of asking. */
+  soon(callback: (now: Instant) => void): void {
+    this.#soon.push(callback);
+  }
+
+  #cancel(entry: Entry): void {
+    if (entry.callback === undefined) return;
+    entry.callback = undefined;
+    this.#cancelled++;
+    if (this.#cancelled < tidyMin || this.#cancelled * 2 < this.#heap.length) return;
+    this.#heap = this.#heap.filter(({ callback }) => callback !== undefined).sort((a, b) => (before(a, b) ? -1 : 1));
+    this.#cancelled = 0;
   }
 
   /** The earliest deadline, or undefined when nothing is set. */
   next(): number | undefined {
+    if (this.#soon.length > 0) return -Infinity;
     this.#dropCancelled();
     return this.#heap[0]?.at;
   }
 
   fire(now: Instant): void {
     for (;;) {
+      this.#fireSoon(now);
       this.#dropCancelled();
       const first = this.#heap[0];
       if (first === undefined || first.at > now.mono) return;
       const { callback } = first;
+      first.callback = undefined;
       this.#pop();
       callback?.(now);
     }
   }
 
+  #fireSoon(now: Instant): void {
+    while (this.#soon.length > 0) {
+      const callbacks = this.#soon;
+      this.#soon = [];
+      for (const callback of callbacks) callback(now);
+    }
+  }
+
   #dropCancelled(): void {
-    while (this.#heap[0] !== undefined && this.#heap[0].callback === undefined) this.#pop();
+    while (this.#heap[0] !== undefined && this.#heap[0].callback === undefined) {
+      this.#pop();
+      this.#cancelled--;
+    }
   }
 
   #pop(): void {

@@ -100,7 +100,8 @@ function append(ranges: DotRange[], range: DotRange | undefined): void {
 
 /** What both sets know together: a version stays unless the other side has seen it and dropped it. */
 export function merge<V>(a: VersionSet<V>, b: VersionSet<V>): VersionSet<V> {
-  if (a === b) return a;
+  if (a === b || b.context.length === 0) return a;
+  if (a.context.length === 0) return b;
   const kept = a.siblings.filter((version) => !covers(b.context, version.dot) || has(b, version.dot));
   for (const version of b.siblings) if (!covers(a.context, version.dot)) kept.push(version);
   return { context: joinVectors(a.context, b.context), siblings: kept.sort((x, y) => compareDots(x.dot, y.dot)) };

@@ -222,7 +222,7 @@ export class SimPeer {
     const { network, event } = this.#options;
     switch (output.type) {
       case 'send':
-        if (!network.send(this.index, output.to, output.message)) core.unsent(this.now(), output.message);
+        if (!network.send(this.index, output.to, output.message)) core.unsent(this.now(), output.to, output.message);
         return;
       case 'gossip':
         return network.publish(this.index, output.rumors);

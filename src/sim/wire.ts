@@ -3,7 +3,8 @@
  * how large everything is; without them it is faster.
  */
 
-import { decodeMessage, decodeRumors, encodeMessage, encodeRumors } from '../core/codec.ts';
+import { decodeMessage, encodeMessage } from '../core/codec.ts';
+import { decodeRumors, encodeRumors } from '../core/member-codec.ts';
 import type { Message, Rumors } from '../core/messages.ts';
 
 export interface Parcel<T> {

@@ -49,6 +49,8 @@ function same<T extends string | number | boolean | undefined>(actual: T, expect
 async function holds(storage: Storage, expected: readonly StorageChange[], what: string): Promise<void> {
   const values = await storage.getMany(expected.map((change) => change.key));
   same(values.map(shown).join(), expected.map((change) => shown(change.value)).join(), what);
+  const prompt = storage.getNow?.(expected.map((change) => change.key));
+  if (prompt !== undefined) same(prompt.map(shown).join(), values.map(shown).join(), `${what}, read at once`);
 }
 
 async function rejects(call: Promise<unknown>, code: ErrorCode, what: string): Promise<void> {

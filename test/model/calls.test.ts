@@ -102,7 +102,7 @@ class World {
         const call = this.#list[this.#callOf[id] ?? -1];
         if (call === undefined) return;
         call.end ??= 'unsent';
-        return this.calls.unsent(now, this.messages[id] as Message);
+        return this.calls.unsent(now, call.to, this.messages[id] as Message);
       }
       case 'wait':
         this.mono += step.ms;
@@ -230,7 +230,7 @@ describe('calls', () => {
     const [first, second] = sent;
     ended.answered(at(1), peer, first?.kind === 'call' ? first.id : -1, stored);
     expect(timers.next()).toBe(101);
-    if (second !== undefined) ended.unsent(at(2), second);
+    if (second !== undefined) ended.unsent(at(2), peer, second);
     ended.down(at(3), peer);
     expect(timers.next()).toBeUndefined();
   });

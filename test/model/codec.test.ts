@@ -5,16 +5,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import {
-  decodeMessage,
-  decodeRumors,
-  decodeSigned,
-  encodeMessage,
-  encodeRumors,
-  encodeSigned,
-  memberCluster,
-} from '../../src/core/codec.ts';
+import { decodeMessage, encodeMessage } from '../../src/core/codec.ts';
 import { MeshError } from '../../src/core/errors.ts';
+import { decodeRumors, decodeSigned, encodeRumors, encodeSigned, memberCluster } from '../../src/core/member-codec.ts';
 import type { Message } from '../../src/core/messages.ts';
 import { SeededRandom } from '../../src/core/random.ts';
 import { aCall, aMessage, anAnswer, someRumors } from './message-arbitraries.ts';

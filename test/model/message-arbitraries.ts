@@ -4,7 +4,7 @@
 
 import fc from 'fast-check';
 
-import { encodeMember } from '../../src/core/codec.ts';
+import { encodeMember } from '../../src/core/member-codec.ts';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import type { Dot, PeerId } from '../../src/core/ids.ts';
 import type {

@@ -5,7 +5,8 @@
 import { describe, expect, it } from 'vitest';
 
 import { hex, Writer } from '../../src/core/bytes.ts';
-import { decodeMessage, decodeRumors, decodeSigned, encodeMessage } from '../../src/core/codec.ts';
+import { decodeMessage, encodeMessage } from '../../src/core/codec.ts';
+import { decodeRumors, decodeSigned } from '../../src/core/member-codec.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import type { Actor, ByteString, PeerId } from '../../src/core/ids.ts';
 import { limits } from '../../src/core/limits.ts';

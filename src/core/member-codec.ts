@@ -1,0 +1,90 @@
+/**
+ * Member records and rumors as bytes: gossiped frames, the signed form of a record, and the parts of messages that carry them. Decoding is total, as for all frames.
+ */
+
+import { Reader, Writer } from './bytes.ts';
+import { limits } from './limits.ts';
+import type { MemberRecord, Rumors, SignedMember } from './messages.ts';
+import { classes, protocolVersion, readClass, readList, readOne, readPeer, writeList, writeOne } from './wire.ts';
+
+const statuses = ['up', 'paused', 'left'] as const;
+
+export function encodeRumors(rumors: Rumors): Uint8Array {
+  const writer = new Writer().u8(protocolVersion);
+  writeRumors(writer, rumors);
+  return writer.finish();
+}
+
+/** For gossiped frames, which carry rumors only. */
+export function decodeRumors(frame: Uint8Array): Rumors {
+  const reader = new Reader(frame);
+  if (reader.u8() !== protocolVersion) throw Reader.invalid('unknown message version');
+  const rumors = readRumors(reader);
+  reader.end();
+  return rumors;
+}
+
+export function writeRumors(writer: Writer, rumors: Rumors): void {
+  writeList(writer, rumors.members, (member) => writer.bytes(member.bytes).bytes(member.signature));
+  writeList(writer, rumors.suspicions, (entry) =>
+    writer
+      .text(entry.peer)
+      .uint(entry.incarnation)
+      .uint(entry.dead ? 1 : 0),
+  );
+}
+
+export function readRumors(reader: Reader): Rumors {
+  const members = readList(reader, limits.membersMax, () => readSigned(reader));
+  const suspicions = readList(reader, limits.membersMax, () => ({
+    peer: readPeer(reader),
+    incarnation: reader.uint(),
+    dead: reader.bool(),
+  }));
+  return { members, suspicions };
+}
+
+export function encodeSigned(member: SignedMember): Uint8Array {
+  return new Writer().bytes(member.bytes).bytes(member.signature).finish();
+}
+
+export function decodeSigned(bytes: Uint8Array): SignedMember {
+  return readSigned(new Reader(bytes));
+}
+
+function readSigned(reader: Reader): SignedMember {
+  // They are kept for as long as the member is known: not as views that would keep the whole frame.
+  const bytes = reader.bytes(64 * 1024).slice();
+  return { record: decodeMember(bytes), bytes, signature: reader.bytes(256).slice() };
+}
+
+/** The canonical bytes of a member record, which its subject signs. They name the cluster, so that a record cannot be carried into another one. */
+export function encodeMember(cluster: string, record: MemberRecord): Uint8Array {
+  const writer = new Writer().text(cluster).text(record.peer).uint(record.incarnation).uint(record.sequence);
+  writeOne(writer, statuses, record.status);
+  writer.text(record.host).text(record.zone);
+  writeOne(writer, classes, record.class);
+  writer.uint(record.weight).text(record.gateway).uint(record.version);
+  writeList(writer, record.addresses, (address) => writer.text(address));
+  return writer.finish();
+}
+
+export const memberCluster = (bytes: Uint8Array): string => new Reader(bytes).text(limits.labelMaxBytes);
+
+function decodeMember(bytes: Uint8Array): MemberRecord {
+  const reader = new Reader(bytes);
+  reader.text(limits.labelMaxBytes);
+  const peer = readPeer(reader);
+  const incarnation = reader.uint();
+  const sequence = reader.uint();
+  const status = readOne(reader, statuses);
+  const host = reader.text(limits.labelMaxBytes);
+  const zone = reader.text(limits.labelMaxBytes);
+  const durability = readClass(reader);
+  const weight = reader.uint(limits.weightMax);
+  const gateway = reader.text(limits.addressMaxBytes);
+  const version = reader.uint();
+  const addresses = readList(reader, limits.addressesMax, () => reader.text(limits.addressMaxBytes));
+  reader.end();
+  return { peer, incarnation, sequence, status, host, zone, class: durability, weight, gateway, version, addresses };
+}
