@@ -62,6 +62,7 @@ Faults:
   pause     one or two peers, SIGSTOP and SIGCONT
   killAll   all peers at once, and start them again
   split     the network: halves, one alone, a bridge, one deaf, a circle
+  together  a split, and one or two peers killed or paused meanwhile
   wipe      a peer's data, but not its identity
   rollback  a peer's data to an earlier copy
 

@@ -87,6 +87,13 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
     return 0;
   },
 
+  /** Peers fail while the network is split, and come back within the split or after it. */
+  async together(stage) {
+    const second = happens(stage.random, 0.5) ? faults.kill : faults.pause;
+    await Promise.all([faults.split(stage), second(stage)]);
+    return 0;
+  },
+
   async wipe(stage) {
     const { scene, random, say, workload } = stage;
     const victim = pick(random, scene.peers);

@@ -12,6 +12,7 @@ import type { Place } from './network.ts';
 const program = join(projectFolder, 'dist/node/main.js');
 const startWithinMs = 60_000;
 const stopWithinMs = 20_000;
+const unusualMs = 10_000;
 
 export interface LogEntry {
   readonly type: string;
@@ -29,6 +30,8 @@ export interface PeerSettings {
   readonly onEntry: (entry: LogEntry) => void;
   /** It has ended without being asked to, or says that it has a bug. */
   readonly onFailure: (message: string) => void;
+  /** Tells what takes unusually long. */
+  readonly say: (text: string) => void;
 }
 
 export class PeerProcess {
@@ -73,8 +76,15 @@ export class PeerProcess {
     this.#child = child;
     this.#ending = false;
     this.#log.write(`\n${new Date().toISOString()} started as process ${child.pid}\n`);
-    await this.#serving(child);
+    await this.#timed('start', () => this.#serving(child));
     this.state = 'up';
+  }
+
+  async #timed(what: string, step: () => Promise<void>): Promise<void> {
+    const began = performance.now();
+    await step();
+    const ms = performance.now() - began;
+    if (ms > unusualMs) this.#settings.say(`${this.name} took ${(ms / 1000).toFixed(1)} s to ${what}`);
   }
 
   #serving(child: ChildProcess): Promise<void> {
@@ -116,7 +126,7 @@ export class PeerProcess {
       this.#settings.onFailure(`${this.name} did not end within ${stopWithinMs / 1000} s after SIGTERM`);
       this.#child?.kill('SIGKILL');
     }, stopWithinMs);
-    await this.#end('SIGTERM');
+    await this.#timed('stop', () => this.#end('SIGTERM'));
     clearTimeout(late);
   }
 

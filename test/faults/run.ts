@@ -17,7 +17,7 @@ export async function runFaults(options: DriverOptions, folder: string, print: (
   const recorder = new Recorder();
   const say = (text: string): void => print(`  ${clockText(recorder.nowMs)}  ${text}`);
   say(`starts ${options.peers} peers, ${placing(options)}`);
-  const scene = await openScene(options, folder, recorder);
+  const scene = await openScene(options, folder, recorder, say);
   try {
     return await play(options, scene, recorder, say);
   } finally {

@@ -17,7 +17,7 @@ export interface Scene {
 }
 
 /** Starts the peers and waits until they are one mesh. */
-export async function openScene(options: DriverOptions, folder: string, recorder: Recorder): Promise<Scene> {
+export async function openScene(options: DriverOptions, folder: string, recorder: Recorder, say: (text: string) => void): Promise<Scene> {
   const peers: PeerProcess[] = [];
   const network =
     options.network === 'namespaces'
@@ -30,7 +30,7 @@ export async function openScene(options: DriverOptions, folder: string, recorder
   const onFailure = (message: string): void => recorder.report('exception', '', message);
   const bootstrap = network.places.map((place) => place.announce);
   for (const [index, place] of network.places.entries())
-    peers.push(new PeerProcess({ index, place, bootstrap, folder, onEntry, onFailure }));
+    peers.push(new PeerProcess({ index, place, bootstrap, folder, onEntry, onFailure, say }));
   await Promise.all(peers.map((peer) => peer.start()));
   await awaitWhole(peers);
   return {
