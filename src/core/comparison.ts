@@ -17,13 +17,19 @@ import type { Trees } from './trees.ts';
 
 const groupsMax = 64;
 
+/** Digests of groups by the roots in them: from one comparison to the next few groups change. */
+const groupDigests = new WeakMap<Trees, Map<ByteString, ByteString>>();
+const groupDigestsMax = 4096;
+
 export class Comparison {
   readonly #partitions: number;
   readonly #trees: ReadonlyMap<number, MerkleTree>;
+  readonly #known: Map<ByteString, ByteString>;
 
-  private constructor(partitions: number, trees: ReadonlyMap<number, MerkleTree>) {
+  private constructor(partitions: number, trees: ReadonlyMap<number, MerkleTree>, known: Map<ByteString, ByteString>) {
     this.#partitions = partitions;
     this.#trees = trees;
+    this.#known = known;
   }
 
   /** Reads the trees that this peer shares with another one by the ring that it knows now. */
@@ -46,7 +52,9 @@ export class Comparison {
         else
           return trees.tree(then, partition, n, (later, tree) => (tree instanceof MeshError ? done(later, tree) : next(later, partition)));
       }
-      done(then, new Comparison(partitions, shared));
+      let known = groupDigests.get(trees);
+      if (known === undefined || known.size > groupDigestsMax) groupDigests.set(trees, (known = new Map()));
+      done(then, new Comparison(partitions, shared, known));
     };
     next(now, 0);
   }
@@ -67,7 +75,7 @@ export class Comparison {
   below(level: CompareLevel, node: number): readonly ByteString[] {
     switch (level) {
       case 'all':
-        return Array.from({ length: this.#groups }, (_, group) => digestOf(this.below('group', group)));
+        return Array.from({ length: this.#groups }, (_, group) => this.#groupDigest(this.below('group', group)));
       case 'group':
         return Array.from({ length: this.#groupSize }, (_, index) => this.#trees.get(node * this.#groupSize + index)?.root ?? emptyDigest);
       case 'partition':
@@ -78,6 +86,13 @@ export class Comparison {
           Array<ByteString>(leavesPerInner).fill(emptyDigest)
         );
     }
+  }
+
+  #groupDigest(roots: readonly ByteString[]): ByteString {
+    const name = roots.join('') as ByteString;
+    let digest = this.#known.get(name);
+    if (digest === undefined) this.#known.set(name, (digest = digestOf(roots)));
+    return digest;
   }
 
   /** The children of these nodes whose digests are not the other peer's, numbered within the next level. */

@@ -20,9 +20,20 @@ const algorithmVersion = 1;
 
 export const emptyDigest = '\0'.repeat(digestBytes) as ByteString;
 
+/** A set never changes: it is digested when it comes into a leaf, and need not be when it goes. */
+const digests = new WeakMap<RecordSet, { readonly address: Address; readonly digest: ByteString }>();
+
 /** 16 bytes that name a record's versions; all zero for a record that does not exist. */
 export function recordDigest(address: Address, set: RecordSet): ByteString {
   if (set.context.length === 0) return emptyDigest;
+  const known = digests.get(set);
+  if (known !== undefined && known.address.key === address.key && known.address.bucket === address.bucket) return known.digest;
+  const digest = digestRecord(address, set);
+  digests.set(set, { address, digest });
+  return digest;
+}
+
+function digestRecord(address: Address, set: RecordSet): ByteString {
   const writer = new Writer().u8(algorithmVersion).text(address.bucket).byteString(address.key);
   writeVector(writer, set.context);
   for (const version of set.siblings) writeDot(writer, version.dot);
@@ -60,9 +71,7 @@ export class MerkleTree {
 
   /** The digests of the 16 inner nodes. */
   inner(): readonly ByteString[] {
-    const digests = this.#inner.map((digest, node) => digest ?? digestOf(this.leavesUnder(node)));
-    digests.forEach((digest, node) => (this.#inner[node] = digest));
-    return digests;
+    return this.#inner.map((digest, node) => digest ?? (this.#inner[node] = digestOf(this.leavesUnder(node))));
   }
 
   leavesUnder(node: number): readonly ByteString[] {

@@ -7,7 +7,7 @@
 const eventKinds = ['message', 'gossip', 'up', 'down', 'dial', 'disk', 'wake', 'life', 'client', 'fault', 'watch'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
-const kindNumbers = new Map<EventKind, number>(eventKinds.map((kind, index) => [kind, index]));
+const kindNumbers = Object.fromEntries(eventKinds.map((kind, index) => [kind, index])) as Record<EventKind, number>;
 
 function mix(state: number, word: number): number {
   let k = Math.imul(word, 0xcc9e2d51);
@@ -22,7 +22,7 @@ export class EventHash {
 
   add(at: number, kind: EventKind, who: number, detail: number): void {
     const time = (at % 2 ** 32) | 0;
-    const what = ((kindNumbers.get(kind) ?? 0) << 16) | (who & 0xffff);
+    const what = (kindNumbers[kind] << 16) | (who & 0xffff);
     this.#low = mix(mix(this.#low, time), detail | 0);
     this.#high = mix(mix(this.#high, what), this.#low);
   }

@@ -81,7 +81,13 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
   const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
   const forgets = faultNames.some((name) => (forgettingFaultNames as readonly FaultName[]).includes(name));
   const quorum = forgets ? drawWideQuorum(random, peers) : drawQuorum(choice, Math.min(3, peers));
-  const cluster = new Cluster(world, { peers, partitions, network: { codec: options.codec ?? codec, latencyMs }, storage: { commitMs } });
+  const coded = options.codec ?? codec;
+  const cluster = new Cluster(world, {
+    peers,
+    partitions,
+    network: { codec: coded, latencyMs },
+    storage: { commitMs, copies: coded },
+  });
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));
   // Nobody can keep what only one copy was asked of, when a disk forgets.

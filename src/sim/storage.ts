@@ -2,8 +2,7 @@
  * The disk of one simulated peer: it keeps the contract of `Storage` in ports.ts to the letter, and no more.
  *
  * Commits reach the disk in order, each as a whole; from then on reads see them and no crash can undo them, whether they have been answered or not. A crash
- * keeps one that is still on its way or loses it together with all after it. A rejected commit may have reached the disk all the same. Bytes are copied on
- * the way in and out. Errors, slowness, damage, loss of the whole store and its return to an earlier state are made to order.
+ * keeps one that is still on its way or loses it together with all after it. A rejected commit may have reached the disk all the same. Errors, slowness, damage, loss of the whole store and its return to an earlier state are made to order.
  */
 
 import type { DiskAnswer, DiskRequest, StorageChange } from '../core/disk.ts';
@@ -20,9 +19,11 @@ export interface StorageOptions {
   readonly commitMs: readonly [number, number];
   /** How probably a commit that is on the disk, and can be read, is answered only some time later. */
   readonly lateAnswers: number;
+  /** Bytes are copied on the way in and out, so that nobody changes what is stored; without it is faster. */
+  readonly copies: boolean;
 }
 
-export const defaultStorageOptions: StorageOptions = { readMs: [0.02, 1], commitMs: [0.2, 6], lateAnswers: 0.05 };
+export const defaultStorageOptions: StorageOptions = { readMs: [0.02, 1], commitMs: [0.2, 6], lateAnswers: 0.05, copies: true };
 
 /** What is wrong with the disk now. Probabilities are per request. */
 export interface StorageFaults {
@@ -117,8 +118,10 @@ export class SimStorage {
   }
 
   #readOut(key: ByteString, value: Uint8Array): Uint8Array {
+    const flipped = isRecord(key) && happens(this.#random, this.faults.flippedBit);
+    if (!flipped && !this.#options.copies) return value;
     const copy = new Uint8Array(value);
-    if (isRecord(key) && happens(this.#random, this.faults.flippedBit)) this.#flip(copy);
+    if (flipped) this.#flip(copy);
     return copy;
   }
 
@@ -132,7 +135,9 @@ export class SimStorage {
     const session = this.#session;
     const commit: Commit = {
       id,
-      changes: changes.map(({ key, value }) => ({ key, value: value === undefined ? undefined : new Uint8Array(value) })),
+      changes: this.#options.copies
+        ? changes.map(({ key, value }) => ({ key, value: value === undefined ? undefined : new Uint8Array(value) }))
+        : changes,
     };
     this.#pending.push(commit);
     const [least, most] = this.#options.commitMs;
