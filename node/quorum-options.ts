@@ -7,6 +7,8 @@ import type { BucketOptions, ErrorCode, Mode } from 'ringmesh';
 
 export const replicasMax = 16;
 export const timeoutMaxMs = 120_000;
+/** A hundred years. */
+export const ttlMaxMs = 100 * 365 * 24 * 60 * 60_000;
 export const modes: readonly Mode[] = ['strict', 'sloppy', 'any'];
 export const resolvers = ['siblings', 'lww', 'priority'] as const;
 

@@ -34,6 +34,8 @@ export interface BucketOptions {
   readonly resolver?: Resolver;
   /** Default 5000. */
   readonly timeoutMs?: number;
+  /** How long values live, in milliseconds, by the clock of the peer that takes the put. Default 0: for ever. */
+  readonly ttlMs?: number;
 }
 
 export interface GetOptions {
@@ -53,6 +55,8 @@ export interface PutOptions {
   readonly contentType?: string;
   /** For buckets with the `priority` resolver: 0 (default) to 255. */
   readonly priority?: number;
+  /** How long this value lives, in milliseconds; 0: for ever. Default: the bucket's. */
+  readonly ttlMs?: number;
 }
 
 /** One live value of a key. Several of them are siblings: they were written without seeing each other. */

@@ -48,18 +48,19 @@ export function toKey(input: KeyInput): ByteString {
 
 /** Fills in the defaults. Throws `OPTION_INVALID` or `QUORUM_INVALID`. */
 export function bucketOptions(options: BucketOptions): Required<BucketOptions> {
-  const known = ['n', 'r', 'w', 'mode', 'resolver', 'timeoutMs'];
+  const known = ['n', 'r', 'w', 'mode', 'resolver', 'timeoutMs', 'ttlMs'];
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown !== undefined) throw new MeshError('OPTION_INVALID', `unknown bucket option '${unknown}': there are ${known.join(', ')}`);
   const n = options.n ?? 3;
-  const { r = majority(n), w = majority(n), mode = 'sloppy', resolver = 'siblings', timeoutMs = defaultTimeoutMs } = options;
+  const { r = majority(n), w = majority(n), mode = 'sloppy', resolver = 'siblings', timeoutMs = defaultTimeoutMs, ttlMs = 0 } = options;
   checkQuorum(n, r, w);
   checkMode(mode);
   checkTimeout(timeoutMs);
+  checkTtl(ttlMs);
   if (typeof resolver !== 'function' && !resolvers.includes(resolver)) {
     throw new MeshError('OPTION_INVALID', `unknown resolver '${String(resolver)}': there are siblings, lww, priority, or a function`);
   }
-  return { n, r, w, mode, resolver, timeoutMs };
+  return { n, r, w, mode, resolver, timeoutMs, ttlMs };
 }
 
 function checkMode(mode: Mode): void {
@@ -69,6 +70,11 @@ function checkMode(mode: Mode): void {
 function checkTimeout(timeoutMs: number): void {
   if (Number.isFinite(timeoutMs) && timeoutMs >= 1 && timeoutMs <= limits.timeoutMaxMs) return;
   throw new MeshError('OPTION_INVALID', `timeoutMs must be from 1 to ${limits.timeoutMaxMs}, not ${timeoutMs}`);
+}
+
+function checkTtl(ttlMs: number): void {
+  if (Number.isInteger(ttlMs) && ttlMs >= 0 && ttlMs <= limits.ttlMaxMs) return;
+  throw new MeshError('OPTION_INVALID', `ttlMs must be a whole number from 1 to ${limits.ttlMaxMs}, or 0 for never, not ${ttlMs}`);
 }
 
 export class BucketHandle implements Bucket {
@@ -109,8 +115,9 @@ export class BucketHandle implements Bucket {
 
   #resolved(record: RecordSet): Sibling[] {
     const { resolver } = this.options;
-    if (typeof resolver !== 'function') return liveSiblings(resolve(record, resolver)).map(toSibling);
-    const siblings = liveSiblings(record).map(toSibling);
+    const { wall } = this.#runtime.now();
+    if (typeof resolver !== 'function') return liveSiblings(resolve(record, resolver), wall).map(toSibling);
+    const siblings = liveSiblings(record, wall).map(toSibling);
     return siblings.length < 2 ? siblings : [resolver(siblings)];
   }
 
@@ -126,13 +133,17 @@ export class BucketHandle implements Bucket {
   async #write(key: KeyInput, bytes: Uint8Array | undefined, options: PutOptions): Promise<PutResult> {
     const address = addressOf(this.name, toKey(key));
     const { n, r } = this.options;
-    const { w = this.options.w, mode = this.options.mode, timeoutMs = this.options.timeoutMs, priority = 0, contentType, signal } = options;
+    const { w = this.options.w, mode = this.options.mode, timeoutMs = this.options.timeoutMs, signal } = options;
+    const { priority = 0, contentType, ttlMs = this.options.ttlMs } = options;
     checkQuorum(n, r, w);
     checkMode(mode);
     checkTimeout(timeoutMs);
+    checkTtl(ttlMs);
     checkValue(bytes, contentType, priority);
     const context = decodeContext(address, options.context);
-    const value = { tombstone: bytes === undefined, bytes: bytes ?? new Uint8Array(0), contentType, priority };
+    const tombstone = bytes === undefined;
+    const expiry = ttlMs === 0 || tombstone ? {} : { expires: Math.ceil(this.#runtime.now().wall) + ttlMs };
+    const value = { tombstone, bytes: bytes ?? new Uint8Array(0), contentType, priority, ...expiry };
     const command = {
       bucket: this.name,
       key: address.key,
@@ -198,7 +209,11 @@ export class BucketHandle implements Bucket {
     const { record } = reply;
     if (record.context.length === 0) return undefined;
     const tombstones = record.siblings.filter((version) => version.value.tombstone).map((version) => dotText(version.dot));
-    return { context: encodeContext(address, record.context), siblings: liveSiblings(record).map(toSibling), tombstones };
+    return {
+      context: encodeContext(address, record.context),
+      siblings: liveSiblings(record, this.#runtime.now().wall).map(toSibling),
+      tombstones,
+    };
   }
 }
 

@@ -17,7 +17,7 @@ export interface ConfigFile {
 
 export const emptyConfig: ConfigFile = { values: new Map(), buckets: new Map() };
 
-const bucketOptionNames = ['n', 'r', 'w', 'mode', 'resolver', 'timeoutMs'] as const;
+const bucketOptionNames = ['n', 'r', 'w', 'mode', 'resolver', 'timeoutMs', 'ttlMs'] as const;
 
 /** Reads and checks a file; `known` are the names of all flags. */
 export async function readConfigFile(path: string, known: ReadonlySet<string>): Promise<ConfigFile> {
@@ -82,7 +82,7 @@ function parseBucket(place: string, options: ReadonlyMap<unknown, unknown>, refu
     if (value === undefined) return undefined;
     return typeof value === 'number' && Number.isSafeInteger(value) ? value : refuse(`${place}.${name} must be a whole number`);
   };
-  const [n, r, w, timeoutMs] = [count('n'), count('r'), count('w'), count('timeoutMs')];
+  const [n, r, w, timeoutMs, ttlMs] = [count('n'), count('r'), count('w'), count('timeoutMs'), count('ttlMs')];
   const mode = options.get('mode');
   const resolver = resolvers.find((known) => known === options.get('resolver'));
   if (mode !== undefined && !(typeof mode === 'string' && isMode(mode))) return refuse(`${place}.mode must be ${modes.join(', ')}`);
@@ -95,6 +95,7 @@ function parseBucket(place: string, options: ReadonlyMap<unknown, unknown>, refu
     ...(mode === undefined ? {} : { mode }),
     ...(resolver === undefined ? {} : { resolver }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(ttlMs === undefined ? {} : { ttlMs }),
   };
   const problem = quorumProblem(result);
   if (problem !== undefined) refuse(`${place}: ${problem.message}`);

@@ -10,7 +10,7 @@ import { printJson } from '../cli/output.ts';
 import { wholeNumber } from '../cli/parsers.ts';
 import { printReceipt } from '../cli/receipt.ts';
 import { fetchEnvelope, fetchReceipt, keyPath } from '../client/api.ts';
-import { modes, replicasMax, timeoutMaxMs } from '../quorum-options.ts';
+import { modes, replicasMax, timeoutMaxMs, ttlMaxMs } from '../quorum-options.ts';
 
 interface PutCommandOptions extends ClientOptions {
   readonly bucket: string;
@@ -22,6 +22,7 @@ interface PutCommandOptions extends ClientOptions {
   readonly w?: number;
   readonly mode?: string;
   readonly timeoutMs?: number;
+  readonly ttlMs?: number;
 }
 
 export const putCommand = clientCommand('put')
@@ -36,6 +37,7 @@ export const putCommand = clientCommand('put')
   .addOption(new Option('-w, --w <count>', 'acknowledgements to wait for').argParser(wholeNumber(1, replicasMax)))
   .addOption(new Option('--mode <mode>', 'whose acknowledgements count').choices(modes))
   .addOption(new Option('--timeout-ms <ms>', 'how long to wait for them').argParser(wholeNumber(1, timeoutMaxMs)))
+  .addOption(new Option('--ttl-ms <ms>', 'how long the value lives; 0 for ever').argParser(wholeNumber(0, ttlMaxMs)))
   .addOption(encodedOption())
   .addHelpText(
     'after',
@@ -65,7 +67,7 @@ async function put(
   if (options.context !== undefined && options.replace === true) throw usageError('give --context or --replace, not both');
   const segment = keySegment(key, options.encoded);
   const { body, contentType } = await readValue(value, options);
-  const query = { w: options.w, mode: options.mode, timeoutMs: options.timeoutMs };
+  const query = { w: options.w, mode: options.mode, timeoutMs: options.timeoutMs, ttlMs: options.ttlMs };
   const context = options.replace === true ? (await fetchEnvelope(client, keyPath(options.bucket, segment))).context : options.context;
   const receipt = await fetchReceipt(client, {
     method: 'PUT',

@@ -1,14 +1,14 @@
 /**
- * The query parameters of a read or write (QR1): `n`, `r`, `w`, `mode`, `timeoutMs`. They are laid over the options that the configuration gives the
+ * The query parameters of a read or write (QR1): `n`, `r`, `w`, `mode`, `timeoutMs`, `ttlMs`. They are laid over the options that the configuration gives the
  * bucket, and the whole is checked: a wrong number is OPTION_INVALID, a quorum that cannot be is QUORUM_INVALID.
  */
 
 import type { BucketOptions } from 'ringmesh';
-import { isMode, modes, quorumProblem, timeoutMaxMs } from '../quorum-options.ts';
+import { isMode, modes, quorumProblem, timeoutMaxMs, ttlMaxMs } from '../quorum-options.ts';
 import { GatewayError } from './errors.ts';
 import { parseQuery, queryCount, queryText } from './target.ts';
 
-const names = ['n', 'r', 'w', 'mode', 'timeoutMs'] as const;
+const names = ['n', 'r', 'w', 'mode', 'timeoutMs', 'ttlMs'] as const;
 const countMax = 999;
 
 type Changeable<T> = { -readonly [K in keyof T]: T[K] };
@@ -24,6 +24,8 @@ export function requestOptions(query: string, configured: BucketOptions): Bucket
   }
   const timeoutMs = queryCount(values, 'timeoutMs', 1, timeoutMaxMs);
   if (timeoutMs !== undefined) options.timeoutMs = timeoutMs;
+  const ttlMs = queryCount(values, 'ttlMs', 0, ttlMaxMs);
+  if (ttlMs !== undefined) options.ttlMs = ttlMs;
   const mode = queryText(values, 'mode');
   if (mode !== undefined) {
     if (!isMode(mode))

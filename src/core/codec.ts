@@ -6,7 +6,7 @@
 import { Reader, Writer } from './bytes.ts';
 import { type ErrorCode, MeshError } from './errors.ts';
 import { limits } from './limits.ts';
-import type { Answer, Call, Listed, MemberSummary, Message, Notice, PutCommand, PutOutcome, Receipt } from './messages.ts';
+import type { Answer, Call, LeafEntry, Listed, MemberSummary, Message, Notice, PutCommand, PutOutcome, Receipt } from './messages.ts';
 import { readRumors, writeRumors } from './member-codec.ts';
 import { digestBytes } from './merkle.ts';
 import {
@@ -38,8 +38,8 @@ import {
 } from './wire.ts';
 
 const kinds = ['call', 'answer', 'notice'] as const;
-const callTypes = ['put', 'store', 'fetch', 'list', 'compare', 'leaves', 'probe', 'probeFor', 'sync'] as const;
-const answerTypes = ['putDone', 'stored', 'fetched', 'listed', 'digests', 'leafKeys', 'probed', 'synced', 'refused'] as const;
+const callTypes = ['put', 'store', 'fetch', 'list', 'compare', 'leaves', 'probe', 'probeFor', 'sync', 'reap'] as const;
+const answerTypes = ['putDone', 'stored', 'fetched', 'listed', 'digests', 'leafKeys', 'probed', 'synced', 'refused', 'reaped'] as const;
 const modes = ['strict', 'sloppy', 'any'] as const;
 const resolvers = ['siblings', 'lww', 'priority'] as const;
 const outcomes = ['ok', 'partial', 'unknown'] as const;
@@ -129,6 +129,9 @@ function writeCall(writer: Writer, call: Call): void {
     case 'leaves':
       writer.uint(call.n);
       return writeList(writer, call.nodes, (node) => writer.uint(node));
+    case 'reap':
+      writer.uint(call.commit ? 1 : 0);
+      return writeEntries(writer, call.entries);
     case 'probe':
       return;
     case 'probeFor':
@@ -168,6 +171,8 @@ function readCall(reader: Reader): Call {
     }
     case 'leaves':
       return { type, n: readReplicaCount(reader), nodes: readNodes(reader) };
+    case 'reap':
+      return { type, commit: reader.bool(), entries: readEntries(reader) };
     case 'probe':
       return { type };
     case 'probeFor':
@@ -184,7 +189,12 @@ function writeCommand(writer: Writer, command: PutCommand): void {
     .uint(command.tombstone ? 1 : 0)
     .bytes(command.bytes)
     .text(command.contentType ?? '');
-  writer.uint(command.priority).byteString(command.operation).uint(command.n).uint(command.w);
+  writer
+    .uint(command.priority)
+    .uint(command.expires ?? 0)
+    .byteString(command.operation)
+    .uint(command.n)
+    .uint(command.w);
   writeOne(writer, modes, command.mode);
   writeOne(writer, resolvers, command.resolver);
   writer.uint(Math.max(0, Math.floor(command.budgetMs)));
@@ -197,6 +207,7 @@ function readCommand(reader: Reader): PutCommand {
   const bytes = reader.bytes(limits.valueMaxBytes);
   const contentType = reader.text(limits.contentTypeMaxBytes);
   const priority = reader.uint(255);
+  const expires = reader.uint();
   const operation = reader.byteString(16);
   const n = readReplicaCount(reader);
   const w = reader.uint(n);
@@ -204,7 +215,8 @@ function readCommand(reader: Reader): PutCommand {
   const mode = readOne(reader, modes);
   const resolver = readOne(reader, resolvers);
   const rest = { priority, operation, n, w, mode, resolver, budgetMs: reader.uint(limits.timeoutMaxMs) };
-  return { ...target, context, tombstone, bytes, contentType: contentType === '' ? undefined : contentType, ...rest };
+  const command = { ...target, context, tombstone, bytes, contentType: contentType === '' ? undefined : contentType, ...rest };
+  return expires === 0 ? command : { ...command, expires };
 }
 
 function writeAnswer(writer: Writer, answer: Answer): void {
@@ -227,7 +239,9 @@ function writeAnswer(writer: Writer, answer: Answer): void {
     case 'digests':
       return writeList(writer, answer.digests, (digest) => writer.byteString(digest));
     case 'leafKeys':
-      return writeList(writer, answer.entries, (entry) => writer.text(entry.bucket).byteString(entry.key).byteString(entry.digest));
+      return writeEntries(writer, answer.entries);
+    case 'reaped':
+      return writeList(writer, answer.agreed, (agreed) => writer.uint(agreed ? 1 : 0));
     case 'probed':
       writer.uint(answer.alive ? 1 : 0);
       return;
@@ -261,10 +275,9 @@ function readAnswer(reader: Reader): Answer {
     case 'digests':
       return { type, digests: readList(reader, limits.digestsMax, () => reader.byteString(digestBytes)) };
     case 'leafKeys':
-      return {
-        type,
-        entries: readList(reader, limits.digestsMax, () => ({ ...readTarget(reader), digest: reader.byteString(digestBytes) })),
-      };
+      return { type, entries: readEntries(reader) };
+    case 'reaped':
+      return { type, agreed: readList(reader, limits.digestsMax, () => reader.bool()) };
     case 'probed':
       return { type, alive: reader.bool() };
     case 'synced': {
@@ -280,6 +293,13 @@ function readAnswer(reader: Reader): Answer {
       return { type, code: reader.text(64) as ErrorCode, message: reader.text(1000) };
   }
 }
+
+function writeEntries(writer: Writer, entries: readonly LeafEntry[]): void {
+  writeList(writer, entries, (entry) => writer.text(entry.bucket).byteString(entry.key).byteString(entry.digest));
+}
+
+const readEntries = (reader: Reader): LeafEntry[] =>
+  readList(reader, limits.digestsMax, () => ({ ...readTarget(reader), digest: reader.byteString(digestBytes) }));
 
 function writeOutcome(writer: Writer, result: PutOutcome): void {
   writeOne(writer, outcomes, result.outcome);

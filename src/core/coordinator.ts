@@ -135,20 +135,20 @@ export class Coordinator {
     this.#output(id, reply);
     const { request, startedAt } = active;
     if (request.type === 'local' || request.type === 'partition' || !this.#env.watched()) return;
-    this.#env.emit({ ...describe(request, reply), ms: now.mono - startedAt, forwarded });
+    this.#env.emit({ ...describe(now, request, reply), ms: now.mono - startedAt, forwarded });
   }
 }
 
 const failure = (error: MeshError): Reply => ({ type: 'failed', error });
 
-function describe(request: ClientRequest, reply: Reply): Omit<RequestEvent, 'ms' | 'forwarded'> {
+function describe(now: Instant, request: ClientRequest, reply: Reply): Omit<RequestEvent, 'ms' | 'forwarded'> {
   const op = request.type === 'put' && request.command.tombstone ? 'delete' : request.type;
   const base = { type: 'request', op, bucket: request.command.bucket, code: undefined, siblings: 0 } as const;
   switch (reply.type) {
     case 'failed':
       return { ...base, outcome: reply.error.code === 'ABORTED' ? 'aborted' : 'failed', code: reply.error.code };
     case 'get': {
-      const siblings = liveSiblings(reply.outcome.record).length;
+      const siblings = liveSiblings(reply.outcome.record, now.wall).length;
       return { ...base, outcome: siblings === 0 ? 'absent' : 'ok', siblings };
     }
     case 'put':

@@ -36,6 +36,8 @@ export type CoreEvent =
   | { readonly type: 'ring'; readonly digest: string; readonly members: number }
   | { readonly type: 'readRepair'; readonly peer: string; readonly bucket: string }
   | { readonly type: 'hint'; readonly action: 'stored' | 'delivered'; readonly owner: string; readonly held: number }
+  /** Records of nothing but tombstones were removed everywhere (TS1). */
+  | { readonly type: 'reaped'; readonly keys: number }
   /** A run of anti-entropy found and repaired differences. */
   | { readonly type: 'exchange'; readonly peer: string; readonly different: number; readonly received: number; readonly sent: number }
   /** The store had forgotten what others remember; it counts under a new epoch from now on (VR3). */

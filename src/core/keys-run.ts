@@ -77,7 +77,7 @@ export class KeysRun {
     if (this.#answered.size === 0) return this.#reply(now, new MeshError('UNREACHABLE', 'no peer that holds data has answered'));
     const known = [...this.#merged.keys()].filter((key) => this.#horizon === undefined || key <= this.#horizon).sort();
     const page = known.slice(0, this.#command.limit);
-    const live = page.filter((key) => liveSiblings(this.#merged.get(key) ?? { context: [], siblings: [] }).length > 0);
+    const live = page.filter((key) => liveSiblings(this.#merged.get(key) ?? { context: [], siblings: [] }, now.wall).length > 0);
     const more = this.#horizon !== undefined || page.length < known.length;
     this.#reply(now, { keys: live, next: more ? page.at(-1) : undefined, complete: this.#covered() });
   }

@@ -5,6 +5,8 @@
  *   r position(4) bucket NUL key   the record
  *   k bucket NUL key               empty: the keys of a bucket in bytewise order, for listings
  *   t n(1) partition(2) leaf(1)    the digest of a Merkle leaf
+ *   e time(8) bucket NUL key       empty: when a version of the record expires
+ *   d time(8) bucket NUL key       empty: since when there is nothing in the record but tombstones
  *   h owner NUL bucket NUL key     n of the bucket: the record here is kept for this owner too (a hint)
  *   m name                         what the peer knows of itself and of the members
  */
@@ -15,6 +17,8 @@ import type { StorageRange } from './disk.ts';
 import type { Address, ByteString, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
 import { leafCount } from './merkle.ts';
+
+const dueTimeBytes = 8;
 
 const bytes = (text: string): ByteString => text as ByteString;
 
@@ -31,6 +35,26 @@ export const leafKey = (n: number, partition: number, leaf: number): ByteString 
 
 export const hintKey = (owner: PeerId, address: Address): ByteString =>
   bytes(`h${textToBytes(owner)}\0${recordName(address.bucket, address.key)}`);
+
+/** `kind`: `e` for expiry, `d` for deletion; times are whole Unix milliseconds. */
+export const dueKey = (kind: 'e' | 'd', time: number, address: Address): ByteString =>
+  bytes(`${kind}${timeBytes(time)}${recordName(address.bucket, address.key)}`);
+
+const timeBytes = (time: number): string => u32Bytes(Math.floor(time / 2 ** 32)) + u32Bytes(time % 2 ** 32);
+
+/** The rows of a kind up to and including a time, after the key `after`. */
+export const dueRange = (kind: 'e' | 'd', time: number, limit: number, after?: ByteString): StorageRange => ({
+  from: after === undefined ? bytes(kind) : bytes(`${after}\0`),
+  to: bytes(`${kind}${timeBytes(time + 1)}`),
+  limit,
+  keysOnly: true,
+});
+
+/** Undefined when the key is not one of `dueKey`. */
+export function addressOfDueKey(key: ByteString): Address | undefined {
+  const split = key.indexOf('\0', 1 + dueTimeBytes);
+  return split < 0 ? undefined : addressOf(key.slice(1 + dueTimeBytes, split), key.slice(split + 1) as ByteString);
+}
 
 export const metaKey = (name: string): ByteString => bytes(`m${name}`);
 

@@ -29,4 +29,6 @@ export const limits = {
   digestsMax: 70_000,
   pendingRequestsMax: 20_000,
   timeoutMaxMs: 120_000,
+  /** A hundred years. */
+  ttlMaxMs: 100 * 365 * 24 * 60 * 60_000,
 } as const;

@@ -14,9 +14,10 @@ import { memberKey, prefixRange } from './layout.ts';
 import { limits } from './limits.ts';
 import { decodeSigned, encodeSigned } from './member-codec.ts';
 import { type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
-import type { Answer, MemberRecord, Notice, Rumors, SignedMember, Suspicion } from './messages.ts';
+import type { Answer, MemberRecord, MemberSummary, Notice, Rumors, SignedMember, Suspicion } from './messages.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
+import { aloneMs } from './replica.ts';
 import type { Random } from './random.ts';
 import type { MembersView } from './targets.ts';
 import type { Timers } from './timers.ts';
@@ -34,6 +35,10 @@ export interface SelfDescription {
 export interface MembershipOptions extends TableOptions {
   readonly self: SelfDescription;
   readonly times: ProbeTimes;
+  /** Another member remembers more of this peer than its own store does. */
+  readonly setBack: () => void;
+  /** What others remember of this peer has been taken into account, or there are none. */
+  readonly recognised: () => void;
   readonly calls: Calls;
   readonly timers: Timers;
   readonly random: Random;
@@ -57,6 +62,10 @@ export class Membership implements MembersView {
   readonly #news = new Set<PeerId>();
   readonly #comparedAt = new Map<PeerId, number>();
   #record: MemberRecord;
+  /** Its own record as its store has it from the run before. */
+  #remembered: MemberRecord | undefined;
+  #isKnown = false;
+  #hasAppeared = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -76,6 +85,19 @@ export class Membership implements MembersView {
     return this.#record;
   }
 
+  /** All members that have not left, this peer among them; undefined when one of them cannot be asked now. */
+  everyone(): readonly PeerId[] | undefined {
+    const peers: PeerId[] = [];
+    for (const member of this.table.all()) {
+      const { peer } = member.signed.record;
+      const state = stateOf(member);
+      if (state === 'left') continue;
+      if (peer !== this.self && (state !== 'alive' || !this.#options.calls.linked(peer))) return undefined;
+      peers.push(peer);
+    }
+    return peers.sort();
+  }
+
   believedAlive(peer: PeerId): boolean {
     const member = this.table.get(peer);
     return member !== undefined && stateOf(member) === 'alive';
@@ -85,18 +107,56 @@ export class Membership implements MembersView {
   start(addresses: readonly string[], done: (now: Instant, error: MeshError | undefined) => void): void {
     this.#options.disk.range(prefixRange('mmember/', limits.membersMax), (now, entries) => {
       if (entries instanceof MeshError) return done(now, entries);
+      let remembersOthers = false;
       for (const [, bytes] of entries) {
         const signed = readSigned(bytes);
         // The others will tell of a member whose row is damaged.
         if (signed === undefined) continue;
-        if (signed.record.peer === this.self) this.#record = { ...this.#record, incarnation: signed.record.incarnation + 1 };
-        else if (this.table.accept(signed)) this.#options.connect(signed.record.peer, signed.record.addresses);
+        if (!this.table.accept(signed)) continue;
+        if (signed.record.peer === this.self) this.#remembered = signed.record;
+        else {
+          remembersOthers ||= signed.record.status !== 'left';
+          this.#options.connect(signed.record.peer, signed.record.addresses);
+        }
       }
-      this.#announce(now, { addresses });
+      if (this.#remembered !== undefined) this.#record = { ...this.#record, incarnation: this.#remembered.incarnation + 1 };
+      this.#record = { ...this.#record, addresses };
+      if (remembersOthers) this.#options.timers.at(now.mono + aloneMs, (then) => this.#appear(then));
+      else this.#know(now);
       this.#prober.start(now);
       this.#scheduleSync(now);
       done(now, undefined);
     });
+  }
+
+  /** Takes its place in the mesh, once. */
+  #appear(now: Instant): void {
+    if (this.#hasAppeared) return;
+    this.#hasAppeared = true;
+    this.#announce(now, {});
+  }
+
+  /** What the others remember of this peer is known, or there is nobody to ask. */
+  #know(now: Instant): void {
+    if (this.#isKnown) return;
+    this.#isKnown = true;
+    this.#options.recognised();
+    this.#appear(now);
+  }
+
+  /**
+   * Another member's first word of this peer, before it hears the new record: when it remembers more of this peer than the peer itself, the store was set back,
+   * or is a copy (VR3).
+   */
+  #recognise(now: Instant, summary: readonly MemberSummary[] | undefined): void {
+    if (this.#isKnown) return;
+    const known = summary?.find(({ peer }) => peer === this.self);
+    const { incarnation = -1, sequence = 0 } = this.#remembered ?? {};
+    if (known !== undefined && (known.incarnation > incarnation || (known.incarnation === incarnation && known.sequence > sequence))) {
+      this.#options.setBack();
+      this.#record = { ...this.#record, incarnation: Math.max(this.#record.incarnation, known.incarnation + 1) };
+    }
+    this.#know(now);
   }
 
   /** Changes this peer's own record and tells the others. */
@@ -106,11 +166,14 @@ export class Membership implements MembersView {
   }
 
   announceAddresses(now: Instant, addresses: readonly string[]): void {
-    if (addresses.join() !== this.#record.addresses.join()) this.#announce(now, { addresses });
+    if (addresses.join() === this.#record.addresses.join()) return;
+    if (this.#hasAppeared) this.#announce(now, { addresses });
+    else this.#record = { ...this.#record, addresses };
   }
 
   /** This peer stops for now: the others need not find out by waiting (MB3). Told directly, for gossip may be too slow. */
   announcePause(now: Instant): void {
+    if (!this.#hasAppeared) return;
     this.#announce(now, { status: 'paused' });
     for (const peer of this.#options.calls.links()) this.#tell(peer, [this.self]);
   }
@@ -170,6 +233,10 @@ export class Membership implements MembersView {
   /** Speaks up with a higher incarnation than the one that is talked about. */
   #refute(now: Instant, incarnation: number): void {
     if (incarnation < this.#record.incarnation || incarnation >= limits.incarnationMax) return;
+    if (!this.#hasAppeared) {
+      this.#record = { ...this.#record, incarnation: incarnation + 1 };
+      return;
+    }
     this.#announce(now, { incarnation: incarnation + 1 });
   }
 
@@ -211,13 +278,15 @@ export class Membership implements MembersView {
     if (now.mono - (this.#comparedAt.get(peer) ?? -Infinity) < compareEveryMs) return;
     this.#comparedAt.set(peer, now.mono);
     const { calls } = this.#options;
-    calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs: 2000, ring: '' }, (_, result) =>
-      this.#compared(peer, result),
+    calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs: 2000, ring: '' }, (then, result) =>
+      this.#compared(then, peer, result),
     );
   }
 
-  #compared(peer: PeerId, result: Answer | CallFailure): void {
-    if (typeof result === 'string' || result.type !== 'synced' || result.summary === undefined) return;
+  #compared(now: Instant, peer: PeerId, result: Answer | CallFailure): void {
+    if (typeof result === 'string' || result.type !== 'synced') return;
+    this.#recognise(now, result.summary);
+    if (result.summary === undefined) return;
     const { ours, theirs } = this.table.difference(result.summary);
     if (ours.length > 0 || theirs.length > 0) this.#tell(peer, ours, theirs);
   }

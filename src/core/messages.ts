@@ -19,6 +19,8 @@ export interface PutCommand {
   readonly bytes: Uint8Array;
   readonly contentType: string | undefined;
   readonly priority: number;
+  /** From this Unix millisecond on it counts as deleted; absent: never. */
+  readonly expires?: number;
   /** 16 random bytes: what makes a repeated delivery the same put (VR5). */
   readonly operation: ByteString;
   readonly n: number;
@@ -97,6 +99,8 @@ export type Call =
     }
   /** The keys in these leaves, with the digests of their records. */
   | { readonly type: 'leaves'; readonly n: number; readonly nodes: readonly number[] }
+  /** These records hold nothing but tombstones: do you hold the same, or nothing? With `commit`: all do, remove them (TS1). */
+  | { readonly type: 'reap'; readonly entries: readonly LeafEntry[]; readonly commit: boolean }
   | { readonly type: 'probe' }
   /** Please probe this peer for me (SWIM's indirect probe). */
   | { readonly type: 'probeFor'; readonly target: PeerId }
@@ -111,6 +115,8 @@ export type Answer =
   /** The digests below each node asked for, one node's after the other's. */
   | { readonly type: 'digests'; readonly digests: readonly ByteString[] }
   | { readonly type: 'leafKeys'; readonly entries: readonly LeafEntry[] }
+  /** One answer for each entry, in their order. */
+  | { readonly type: 'reaped'; readonly agreed: readonly boolean[] }
   | { readonly type: 'probed'; readonly alive: boolean }
   /** The receiver's table, without the signed records; absent when the digests were equal. */
   | { readonly type: 'synced'; readonly summary: readonly MemberSummary[] | undefined }

@@ -24,6 +24,7 @@ import { Membership, type SelfDescription } from './membership.ts';
 import type { Answer, Call, Message, Rumors } from './messages.ts';
 import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
+import { defaultReaperTimes, Reaper, type ReaperTimes, serveReap } from './reaper.ts';
 import { Replica } from './replica.ts';
 import { PutsServed } from './puts-served.ts';
 import { Timers } from './timers.ts';
@@ -37,6 +38,8 @@ export interface PeerOptions {
   readonly self: SelfDescription;
   readonly times: ProbeTimes;
   readonly random: Random;
+  /** When tombstones go (TS1). */
+  readonly reaping?: ReaperTimes;
   /** What the storage says of itself. */
   readonly durable: boolean;
   /** The storage may have lost what it had acknowledged. */
@@ -69,6 +72,7 @@ export class Peer {
   readonly #env: Environment;
   readonly #puts: PutsServed;
   readonly #antiEntropy: AntiEntropy;
+  readonly #reaper: Reaper;
   /** Whether anyone wants the events. */
   watched = true;
   #outbox: Output[] = [];
@@ -98,6 +102,8 @@ export class Peer {
       emit,
       gossip: (rumors) => void this.#outbox.push({ type: 'gossip', rumors }),
       notify: (to, body) => this.#send(to, { kind: 'notice', body }),
+      setBack: () => this.replica.setBack(),
+      recognised: () => this.replica.recognised(),
       connect: (peer, addresses) => void this.#outbox.push({ type: 'connect', peer, addresses }),
     });
     const hinted = (owner: string): void => this.hints.added(owner as PeerId);
@@ -115,6 +121,7 @@ export class Peer {
     };
     this.#puts = new PutsServed(this.#env);
     this.#antiEntropy = new AntiEntropy(this.#env);
+    this.#reaper = new Reaper(this.#env, this.#disk, options.reaping ?? defaultReaperTimes, () => this.membership.everyone());
     this.hints = new Hints(this.#env, this.#disk);
     this.coordinator = new Coordinator(this.#env, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
   }
@@ -145,15 +152,15 @@ export class Peer {
   start(now: Instant, addresses: readonly string[]): void {
     const { cluster, partitions, random } = this.#options;
     const clusterName = textToBytes(`${cluster}/${partitions}`);
-    this.#disk.read([metaKey('cluster'), metaKey('store')], (_now, rows) => {
+    this.#disk.read([metaKey('cluster'), metaKey('store'), metaKey('floor')], (_now, rows) => {
       if (rows instanceof MeshError) return this.#startDone(rows);
-      const [clusterRow, storeRow] = rows.map((row) => (row === undefined ? undefined : toByteString(row)));
+      const [clusterRow, storeRow, floorRow] = rows.map((row) => (row === undefined ? undefined : toByteString(row)));
       if (clusterRow !== undefined && clusterRow !== clusterName) {
         const message = `the data folder belongs to cluster ${clusterRow}, not ${clusterName} (name/partitions): use another folder or that cluster`;
         return this.#startDone(new MeshError('OPTION_INVALID', message));
       }
       const [storeId = '', epoch = '0'] = storeRow?.split('.') ?? [hex(random.bytes(16))];
-      this.replica.start(storeId, Number(epoch), this.#options.mayHaveForgotten === true);
+      this.replica.start(storeId, Number(epoch), this.#options.mayHaveForgotten === true, floorRow);
       const change = { key: metaKey('cluster'), value: Uint8Array.from(clusterName, (letter) => letter.charCodeAt(0)) };
       this.#disk.write([change, this.replica.storeChange()], (_, written) => {
         if (written instanceof MeshError) return this.#startDone(written);
@@ -171,13 +178,15 @@ export class Peer {
   }
 
   #startMembers(addresses: readonly string[]): void {
-    this.hints.start((_, hintsError) => {
+    this.hints.start((begun, hintsError) => {
       if (hintsError !== undefined) return this.#startDone(hintsError);
+      this.replica.awaitRecognition(begun);
       this.membership.start(addresses, (now, error) => {
         this.#startDone(error);
         if (error !== undefined) return;
         this.#deliverHints(now);
         this.#antiEntropy.start(now);
+        this.#reaper.start(now);
       });
     });
   }
@@ -311,6 +320,8 @@ export class Peer {
         return serveCompare(this.#env, now, from, call, answer);
       case 'leaves':
         return serveLeaves(this.#env, now, call, answer);
+      case 'reap':
+        return serveReap(this.#env, now, call, answer);
       case 'probe':
         return answer(now, { type: 'probed', alive: true });
       case 'probeFor':

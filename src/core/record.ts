@@ -29,6 +29,8 @@ export interface Stored {
   /** 16 random bytes of the put: the same for all its retries (VR5). */
   readonly operation: ByteString;
   readonly priority: number;
+  /** From this Unix millisecond on it counts as deleted (TS3); absent: never. */
+  readonly expires?: number;
 }
 
 export type RecordSet = VersionSet<Stored>;
@@ -38,7 +40,8 @@ export type RecordVersion = Version<Stored>;
 export type StoredResolver = 'siblings' | 'lww' | 'priority';
 
 export const emptyRecord: RecordSet = emptySet;
-const formatVersion = 1;
+/** The second format has expiry times, and is used where there are any. */
+const formats = { plain: 1, expiring: 2 } as const;
 const checksumBytes = 4;
 
 /** Total orders, so that every replica keeps the same version; ties break by dot (VR7). */
@@ -51,7 +54,38 @@ export function resolve(set: RecordSet, resolver: StoredResolver): RecordSet {
   return resolver === 'siblings' ? set : keepGreatest(set, orders[resolver]);
 }
 
-export const liveSiblings = (set: RecordSet): RecordVersion[] => set.siblings.filter((version) => !version.value.tombstone);
+export const hasExpired = ({ expires }: Stored, wall: number): boolean => expires !== undefined && expires <= wall;
+
+/** The versions that a reader sees at this wall time: no tombstones, and nothing that has expired. */
+export const liveSiblings = (set: RecordSet, wall: number): RecordVersion[] =>
+  set.siblings.filter(({ value }) => !value.tombstone && !hasExpired(value, wall));
+
+/** What has expired becomes a tombstone of its time, under the same dot: nothing changes for those who compare clocks. */
+export function buryExpired(set: RecordSet, wall: number): RecordSet {
+  if (!set.siblings.some(({ value }) => hasExpired(value, wall))) return set;
+  const siblings = set.siblings.map((version) => (hasExpired(version.value, wall) ? buried(version) : version));
+  return { context: set.context, siblings };
+}
+
+function buried({ dot, value }: RecordVersion): RecordVersion {
+  const { contentType, operation, priority, expires = 0 } = value;
+  return { dot, value: { tombstone: true, bytes: noBytes, contentType, operation, priority, time: { ms: expires, tick: 0 } } };
+}
+
+/** When the first of the versions expires, in Unix milliseconds; undefined when none will. */
+export function expiryOf(set: RecordSet): number | undefined {
+  let first: number | undefined;
+  for (const { value } of set.siblings) if (value.expires !== undefined && !(value.expires >= (first ?? Infinity))) first = value.expires;
+  return first;
+}
+
+/** When the last version was deleted, in Unix milliseconds; undefined while there is a value, or nothing at all. */
+export function deletedAt(set: RecordSet): number | undefined {
+  if (set.siblings.length === 0 || set.siblings.some(({ value }) => !value.tombstone)) return undefined;
+  return Math.max(...set.siblings.map(({ value }) => value.time.ms));
+}
+
+const noBytes = new Uint8Array(0);
 
 /** How large the values of a record are together, in bytes. */
 export const recordSize = (set: RecordSet): number => set.siblings.reduce((sum, version) => sum + version.value.bytes.length, 0);
@@ -102,7 +136,8 @@ export function encodeRecord(set: RecordSet, n?: number): Uint8Array {
   const known = encoded.get(set);
   if (known !== undefined && (n === undefined || replicaCountIn(known) === n)) return known;
   const writer = new BytesWriter(recordSize(set) + 64 * set.context.length + 128 * set.siblings.length + 64);
-  writer.u8(formatVersion).u8(n ?? 0);
+  const isExpiring = set.siblings.some(({ value }) => value.expires !== undefined);
+  writer.u8(isExpiring ? formats.expiring : formats.plain).u8(n ?? 0);
   writeVector(writer, set.context);
   writer.uint(set.siblings.length);
   for (const { dot, value } of set.siblings) {
@@ -113,6 +148,7 @@ export function encodeRecord(set: RecordSet, n?: number): Uint8Array {
       .uint(value.time.ms)
       .uint(value.time.tick);
     writer.byteString(value.operation).uint(value.priority);
+    if (isExpiring) writer.uint(value.expires ?? 0);
   }
   writer.u32(crc32c(writer.written()));
   const bytes = writer.finish();
@@ -138,13 +174,18 @@ function decode(bytes: Uint8Array, isChecked: boolean): RecordSet {
     const body = bytes.subarray(0, Math.max(0, bytes.length - checksumBytes));
     if (isChecked && checksumOf(bytes) !== crc32c(body)) throw BytesReader.invalid('checksum does not match');
     const reader = new BytesReader(body);
-    if (reader.u8() !== formatVersion) throw BytesReader.invalid('unknown record format');
+    const format = reader.u8();
+    if (format !== formats.plain && format !== formats.expiring) throw BytesReader.invalid('unknown record format');
     if (reader.u8() > limits.replicasMax) throw BytesReader.invalid('too many replicas');
     const context = readVector(reader);
     const siblings: RecordVersion[] = [];
-    for (let left = reader.count(limits.membersMax); left > 0; left--) siblings.push(readVersion(reader, context[siblings.length]?.actor));
+    for (let left = reader.count(limits.membersMax); left > 0; left--) {
+      siblings.push(readVersion(reader, format === formats.expiring, context[siblings.length]?.actor));
+    }
     reader.end();
     checkSiblings(context, siblings);
+    const isExpiring = siblings.some(({ value }) => value.expires !== undefined);
+    if (isExpiring !== (format === formats.expiring)) throw BytesReader.invalid('not the shortest format');
     const set = { context, siblings };
     if (isChecked) encoded.set(set, bytes);
     return set;
@@ -160,7 +201,7 @@ function checksumOf(bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset + length - checksumBytes).getUint32(0);
 }
 
-function readVersion(reader: Reader, guess: Actor | undefined): RecordVersion {
+function readVersion(reader: Reader, isExpiring: boolean, guess: Actor | undefined): RecordVersion {
   const dot = readDot(reader, guess);
   const tombstone = reader.bool();
   const bytes = reader.bytes(limits.frameMaxBytes);
@@ -175,7 +216,8 @@ function readVersion(reader: Reader, guess: Actor | undefined): RecordVersion {
     operation,
     priority: reader.uint(255),
   };
-  return { dot, value };
+  const expires = isExpiring ? reader.uint() : 0;
+  return { dot, value: expires === 0 ? value : { ...value, expires } };
 }
 
 function checkSiblings(context: VersionVector, siblings: readonly RecordVersion[]): void {

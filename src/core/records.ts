@@ -9,9 +9,9 @@
 import type { Disk, StorageChange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
-import { addressOfRecordKey, indexKey, leafRecordsRange, recordKey, recordName, recordsRange } from './layout.ts';
+import { addressOfRecordKey, dueKey, indexKey, leafRecordsRange, recordKey, recordName, recordsRange } from './layout.ts';
 import { leafOf } from './merkle.ts';
-import { decodeRecord, emptyRecord, encodeRecord, type RecordSet, replicaCountIn } from './record.ts';
+import { decodeRecord, deletedAt, emptyRecord, encodeRecord, expiryOf, type RecordSet, replicaCountIn } from './record.ts';
 import { type LeafRecord, leafNumber, type ReadLeaf, Recounts, sumOf } from './recounts.ts';
 import { partitionOf } from './ring.ts';
 import { type Held, Trees } from './trees.ts';
@@ -57,10 +57,11 @@ export class Records {
 
   /** The last committed state, for reads. */
   read(address: Address, use: Use<RecordSet>): void {
-    this.#readHeld(address, (now, held) => use(now, held instanceof MeshError ? held : held.record));
+    this.readHeld(address, (now, held) => use(now, held instanceof MeshError ? held : held.record));
   }
 
-  #readHeld(address: Address, use: Use<Held>): void {
+  /** The same, with the n that the record was written with. */
+  readHeld(address: Address, use: Use<Held>): void {
     this.#disk.read([recordKey(address)], (now, rows) => use(now, rows instanceof MeshError ? rows : heldIn(rows[0])));
   }
 
@@ -103,7 +104,7 @@ export class Records {
   /** Reads the record and the trees that it is or will be in. */
   #load(address: Address, slot: Slot): void {
     const partition = this.#partition(address);
-    this.#readHeld(address, (now, read) => {
+    this.readHeld(address, (now, read) => {
       const isDamaged = read instanceof MeshError && read.code === 'RECORD_CORRUPT';
       if (read instanceof MeshError && !isDamaged) return this.#loaded(now, address, slot, read);
       const held = read instanceof MeshError ? nothing : read;
@@ -141,6 +142,7 @@ export class Records {
     const changes: StorageChange[] = [
       { key: recordKey(address), value: after.n === 0 ? undefined : encodeRecord(after.record, after.n) },
       ...this.trees.replace(address, before, after),
+      ...dueChanges(address, before.record, after.record),
     ];
     this.#recounts.changed(slot.leaf);
     // While earlier commits are uncertain, so is whether the key is in the index.
@@ -226,6 +228,19 @@ export class Records {
       this.count(partition, done, total, last[0]);
     });
   }
+}
+
+/** The rows that tell when a record expires, and since when it is deleted. */
+function dueChanges(address: Address, before: RecordSet, after: RecordSet): StorageChange[] {
+  return [...dueChange('e', address, expiryOf(before), expiryOf(after)), ...dueChange('d', address, deletedAt(before), deletedAt(after))];
+}
+
+function dueChange(kind: 'e' | 'd', address: Address, before: number | undefined, after: number | undefined): StorageChange[] {
+  if (before === after) return [];
+  const changes: StorageChange[] = [];
+  if (before !== undefined) changes.push({ key: dueKey(kind, before, address), value: undefined });
+  if (after !== undefined) changes.push({ key: dueKey(kind, after, address), value: new Uint8Array(0) });
+  return changes;
 }
 
 function heldIn(row: Uint8Array | undefined): Held | MeshError {

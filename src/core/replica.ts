@@ -14,10 +14,11 @@ import { addressOf } from './hash.ts';
 import { actorOf, type Actor, type Address, type ByteString, type Dot, type Instant, type PeerId } from './ids.ts';
 import { hintKey, keyOfIndex, keysRange, metaKey } from './layout.ts';
 import { limits } from './limits.ts';
+import { recordDigest } from './merkle.ts';
 import type { Call, Listed, PutCommand } from './messages.ts';
 import type { Random } from './random.ts';
 import { Records } from './records.ts';
-import { emptyRecord, recordSize, resolve, type RecordSet, type Stored } from './record.ts';
+import { buryExpired, deletedAt, emptyRecord, recordSize, resolve, type RecordSet, type Stored } from './record.ts';
 import { textToBytes, fromByteString } from './bytes.ts';
 import { compareSets, counterOf, has, merge, update, type VersionVector } from './versions.ts';
 
@@ -28,6 +29,8 @@ export interface Minted {
 
 type Done<T> = (now: Instant, result: T | MeshError) => void;
 
+/** How long after its start a store waits for others that remember it. */
+export const aloneMs = 2000;
 const epochStep = 2 ** 30;
 const recordMaxBytes = limits.frameMaxBytes / 2;
 
@@ -43,6 +46,9 @@ export class Replica {
   #epoch = 0;
   #actor = actorOf('', 0);
   #epochIsStored = true;
+  /** The highest counter of the actor among records that were reaped: their dots must not be given again. */
+  #floor = 0;
+  #unrecognisedUntil: number | undefined;
 
   constructor(options: { disk: Disk; durable: boolean; partitions: number; random: Random; emit: (event: CoreEvent) => void }) {
     this.#disk = options.disk;
@@ -57,11 +63,12 @@ export class Replica {
     return this.#actor;
   }
 
-  /** `storeId` and `epoch` as they lie in storage. A store that may have forgotten begins a new epoch, which the caller stores with `storeChange`. */
-  start(storeId: string, epoch: number, mayHaveForgotten: boolean): void {
+  /** `storeId`, `epoch` and `floor` as they lie in storage. A store that may have forgotten begins a new epoch, which the caller stores with `storeChange`. */
+  start(storeId: string, epoch: number, mayHaveForgotten: boolean, floor = ''): void {
     this.#storeId = storeId;
     this.#epoch = epoch;
     this.#actor = actorOf(storeId, epoch);
+    if (floor.startsWith(`${this.#actor}:`)) this.#floor = Number(floor.slice(this.#actor.length + 1));
     if (mayHaveForgotten) this.#nextEpoch('the storage was damaged and may have lost acknowledged writes');
   }
 
@@ -72,6 +79,7 @@ export class Replica {
   #nextEpoch(reason: string, last = this.#epoch): void {
     this.#epoch = last + 1 + this.#random.below(epochStep);
     this.#actor = actorOf(this.#storeId, this.#epoch);
+    this.#floor = 0;
     this.#epochIsStored = false;
     this.#emit({ type: 'amnesia', actor: this.actor, reason });
   }
@@ -93,6 +101,8 @@ export class Replica {
 
   /** `owner`: the primary in whose place this fallback takes the put; it keeps a hint for it. With `RECORD_CORRUPT` nothing was changed. */
   mint(now: Instant, command: PutCommand, owner: PeerId | undefined, done: Done<Minted>): void {
+    if (!this.#mayMint(now))
+      return done(now, new MeshError('NOT_OWNER', 'this peer has just started and waits for what the others remember of it'));
     const address = addressOf(command.bucket, command.key);
     this.records.open(now, address, command.n, (then, local) => {
       if (local instanceof MeshError) return done(then, local);
@@ -103,7 +113,7 @@ export class Replica {
       }
       this.#observeTimes(then, local);
       this.#noticeAmnesia(local.context, command.context, 'a client had seen a later version of this store');
-      const { set, dot } = update(local, command.context, this.actor, this.#value(then, command));
+      const { set, dot } = update(local, command.context, this.#actor, this.#value(then, command), this.#floor);
       const record = resolve(set, command.resolver);
       const refusal = refuse(record, dot);
       if (refusal !== undefined) return done(then, refusal);
@@ -112,9 +122,35 @@ export class Replica {
     });
   }
 
+  /**
+   * A store that was set back does not know it, and would give dots again. So after a start it mints nothing until another member has said what it remembers; or,
+   * when there is nobody to ask for a while, under a new epoch.
+   */
+  #mayMint(now: Instant): boolean {
+    if (this.#unrecognisedUntil === undefined) return true;
+    if (now.mono < this.#unrecognisedUntil) return false;
+    this.recognised();
+    this.#nextEpoch('nobody could be asked whether the store was set back');
+    return true;
+  }
+
+  /** From the start until `recognised`, or for so long. */
+  awaitRecognition(now: Instant): void {
+    this.#unrecognisedUntil = now.mono + aloneMs;
+  }
+
+  recognised(): void {
+    this.#unrecognisedUntil = undefined;
+  }
+
+  setBack(): void {
+    this.#nextEpoch('other members remember a later run of this store');
+  }
+
   #value(now: Instant, command: PutCommand): Stored {
-    const { tombstone, bytes, contentType, operation, priority } = command;
-    return { tombstone, bytes, contentType, operation, priority, time: this.#clock.next(now) };
+    const { tombstone, bytes, contentType, operation, priority, expires } = command;
+    const value = { tombstone, bytes, contentType, operation, priority, time: this.#clock.next(now) };
+    return expires === undefined ? value : { ...value, expires };
   }
 
   /** Takes in what another replica sent. Done when it is durable here, or was already. */
@@ -152,7 +188,8 @@ export class Replica {
 
   /** Someone has seen versions of this store that it does not hold: of this epoch, or of one that it does not remember to have begun. */
   #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string): void {
-    let last = counterOf(incoming, this.actor) > counterOf(local, this.actor) ? this.#epoch : -1;
+    const held = Math.max(counterOf(local, this.#actor), this.#floor);
+    let last = counterOf(incoming, this.#actor) > held ? this.#epoch : -1;
     for (const { actor } of incoming) {
       if (!this.#isOwn(actor)) continue;
       const text = actor.slice(this.#storeId.length + 1);
@@ -182,6 +219,45 @@ export class Replica {
         done(later, { entries, more: found.length > limit });
       });
     });
+  }
+
+  /** Buries what has expired in a record (TS3). A row that names no record, or not this time of it, is removed. */
+  bury(now: Instant, row: ByteString, address: Address | undefined, done: (now: Instant) => void): void {
+    if (address === undefined) return this.dropDue(row, done);
+    this.records.readHeld(address, (read, held) => {
+      if (held instanceof MeshError) return done(read);
+      this.records.open(read, address, held.n || 1, (then, local) => {
+        if (local instanceof MeshError) return done(then);
+        const next = buryExpired(local, now.wall);
+        if (next === local) return this.dropDue(row, done);
+        this.records.save(address, next, [], done);
+      });
+    });
+  }
+
+  /** Removes a row that tells of something that is not so any more. */
+  dropDue(row: ByteString, done: (now: Instant) => void): void {
+    this.#disk.write([{ key: row, value: undefined }], (now) => done(now));
+  }
+
+  /** Removes a record that all members agree to remove, if it still has this digest. `done` says whether it is gone. */
+  reap(now: Instant, address: Address, digest: ByteString, done: (now: Instant, gone: boolean) => void): void {
+    this.records.readHeld(address, (read, held) => {
+      if (held instanceof MeshError) return done(read, false);
+      if (held.n === 0) return done(read, true);
+      this.records.open(now, address, held.n, (then, local) => {
+        if (local instanceof MeshError || recordDigest(address, local) !== digest || deletedAt(local) === undefined)
+          return done(then, false);
+        const own = counterOf(local.context, this.#actor);
+        const isHigher = own > this.#floor;
+        if (isHigher) this.#floor = own;
+        this.records.save(address, emptyRecord, isHigher ? [this.#floorChange()] : [], (later, error) => done(later, error === undefined));
+      });
+    });
+  }
+
+  #floorChange(): StorageChange {
+    return { key: metaKey('floor'), value: fromByteString(`${this.#actor}:${this.#floor}`) };
   }
 
   /**

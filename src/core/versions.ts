@@ -109,11 +109,18 @@ export function merge<V>(a: VersionSet<V>, b: VersionSet<V>): VersionSet<V> {
 
 /**
  * A new version of `local` by a writer that had seen `context`: it replaces exactly the siblings that the context covers. The caller makes sure that no
- * dot of `actor` was ever given beyond what `local` knows (VR3).
+ * dot of `actor` was ever given beyond what `local` knows, or beyond `floor` where `local` knows none (VR3).
  */
-export function update<V>(local: VersionSet<V>, context: VersionVector, actor: Actor, value: V): { set: VersionSet<V>; dot: Dot } {
+export function update<V>(
+  local: VersionSet<V>,
+  context: VersionVector,
+  actor: Actor,
+  value: V,
+  floor = 0,
+): { set: VersionSet<V>; dot: Dot } {
   const known = joinVectors(local.context, context);
-  const dot: Dot = { actor, counter: counterOf(known, actor) + 1 };
+  const isNew = counterOf(local.context, actor) === 0;
+  const dot: Dot = { actor, counter: Math.max(counterOf(known, actor), isNew ? floor : 0) + 1 };
   const siblings = local.siblings.filter((version) => !covers(context, version.dot));
   siblings.push({ dot, value });
   siblings.sort((x, y) => compareDots(x.dot, y.dot));

@@ -98,7 +98,7 @@ export function describeReply(reply: Reply): string {
   switch (reply.type) {
     case 'get': {
       const { record, sloppy } = reply.outcome;
-      const { length } = liveSiblings(record);
+      const { length } = liveSiblings(record, 0);
       return `${length === 1 ? 'one value' : `${length} values`} ${describeRecord(record)}${sloppy ? ' (sloppy)' : ''}`;
     }
     case 'put':

@@ -106,14 +106,21 @@ export const aSet = <V>(valueOf: (dot: Dot) => V): fc.Arbitrary<VersionSet<V>> =
 
 const aCount = fc.oneof(fc.nat({ max: 300 }), fc.maxSafeNat());
 
-export const aStored: fc.Arbitrary<Stored> = fc.record({
-  tombstone: fc.boolean(),
-  bytes: fc.uint8Array({ maxLength: 40 }),
-  contentType: fc.option(fc.constantFrom('text/plain', 'application/json; charset=utf-8'), { nil: undefined }),
-  time: fc.record({ ms: aCount, tick: fc.nat() }),
-  operation: aByteString(16, 16),
-  priority: fc.nat({ max: 255 }),
-});
+export const aStored: fc.Arbitrary<Stored> = fc
+  .record({
+    tombstone: fc.boolean(),
+    bytes: fc.uint8Array({ maxLength: 40 }),
+    contentType: fc.option(fc.constantFrom('text/plain', 'application/json; charset=utf-8'), { nil: undefined }),
+    time: fc.record({ ms: aCount, tick: fc.nat() }),
+    operation: aByteString(16, 16),
+    priority: fc.nat({ max: 255 }),
+  })
+  .chain((value) =>
+    fc.oneof(
+      fc.constant(value),
+      fc.integer({ min: 1 }).map((expires) => ({ ...value, expires })),
+    ),
+  );
 
 /** A record whose versions have values of their own. */
 export const aRecord: fc.Arbitrary<RecordSet> = fc

@@ -91,6 +91,7 @@ const anOutcome: fc.Arbitrary<PutOutcome> = fc.record({
 const replicaCount = fc.integer({ min: 1, max: 16 });
 const someNodes = fc.array(aUint, { maxLength: 64 });
 const aDigest = aByteString(16, 16);
+const someEntries = fc.array(fc.record({ bucket: aBucket, key: aKey, digest: aDigest }), { maxLength: 4 });
 
 const is = <T extends string>(type: T): fc.Arbitrary<T> => fc.constant(type);
 
@@ -121,6 +122,7 @@ export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call
     digest: aDigest,
   }),
   leaves: fc.record({ type: is('leaves'), n: replicaCount, nodes: someNodes }),
+  reap: fc.record({ type: is('reap'), commit: fc.boolean(), entries: someEntries }),
   probe: fc.record({ type: is('probe') }),
   probeFor: fc.record({ type: is('probeFor'), target: aPeer }),
   sync: fc.record({ type: is('sync'), view: aText(64) }),
@@ -143,10 +145,8 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
     more: fc.boolean(),
   }),
   digests: fc.record({ type: is('digests'), digests: fc.array(aDigest, { maxLength: 20 }) }),
-  leafKeys: fc.record({
-    type: is('leafKeys'),
-    entries: fc.array(fc.record({ bucket: aBucket, key: aKey, digest: aDigest }), { maxLength: 4 }),
-  }),
+  leafKeys: fc.record({ type: is('leafKeys'), entries: someEntries }),
+  reaped: fc.record({ type: is('reaped'), agreed: fc.array(fc.boolean(), { maxLength: 4 }) }),
   probed: fc.record({ type: is('probed'), alive: fc.boolean() }),
   synced: fc.record({ type: is('synced'), summary: orNothing(fc.array(aSummary, { maxLength: 4 })) }),
   refused: fc.record({

@@ -38,7 +38,7 @@ export function newCluster({ seed = 1, peers = 5, ...options }: Partial<ClusterO
 const fresh = (text: string): Uint8Array => Uint8Array.from(textToBytes(text), (letter) => letter.charCodeAt(0));
 
 const valuesOf = (record: RecordSet): string[] =>
-  liveSiblings(record)
+  liveSiblings(record, 0)
     .map((version) => bytesToText(toByteString(version.value.bytes)) ?? '')
     .sort();
 

@@ -83,7 +83,7 @@ export function createFakePeer(): FakePeer {
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(name)) throw new MeshError('BUCKET_INVALID', 'the bucket name is not valid');
     const self: Bucket = {
       name,
-      options: { n: 3, r: 2, w: 2, mode: 'strict', resolver: 'siblings', timeoutMs: 5000, ...options },
+      options: { n: 3, r: 2, w: 2, mode: 'strict', resolver: 'siblings', timeoutMs: 5000, ttlMs: 0, ...options },
       get: async (key, call = {}): Promise<GetResult> => {
         await enter(call.signal);
         const record = records.get(`${name}\n${nameOf(key)}`) ?? { siblings: [], seen: [] };

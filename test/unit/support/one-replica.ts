@@ -75,7 +75,8 @@ export class OneReplica {
     this.replica = new Replica({ disk: disk.disk, durable: true, partitions, random, emit: (event) => void this.events.push(event) });
     const row = disk.rows.get(metaKey('store'));
     const [id = storeId, epoch = '0'] = row === undefined ? [] : toByteString(row).split('.');
-    this.replica.start(id, Number(epoch), mayHaveForgotten);
+    const floor = disk.rows.get(metaKey('floor'));
+    this.replica.start(id, Number(epoch), mayHaveForgotten, floor === undefined ? undefined : toByteString(floor));
     const { key, value } = this.replica.storeChange();
     if (value !== undefined) disk.rows.set(key, value);
   }
