@@ -81,6 +81,24 @@ function openDatabase(name: string, isFirst: boolean): Promise<IDBDatabase> {
   });
 }
 
+/** The entries up to the one that brings their values to `maxBytes`, at most `limit`. */
+function takeBytes(request: IDBRequest<IDBCursorWithValue | null>, limit: number, maxBytes: number): Promise<StorageEntry[]> {
+  const taken: StorageEntry[] = [];
+  let bytes = 0;
+  return new Promise((resolve, reject) => {
+    request.onerror = () => reject(request.error);
+    request.onsuccess = () => {
+      const cursor = request.result;
+      if (cursor === null) return resolve(taken);
+      const value = cursor.value as Uint8Array;
+      taken.push([cursor.key as ByteString, value]);
+      bytes += value.length;
+      if (taken.length >= limit || bytes >= maxBytes) resolve(taken);
+      else cursor.continue();
+    };
+  });
+}
+
 interface Gets {
   readonly keys: ByteString[];
   readonly values: Promise<(Uint8Array | undefined)[]>;
@@ -119,12 +137,15 @@ class IdbStorage implements Storage {
     return values.slice(start, start + keys.length);
   }
 
-  async range({ from, to, limit, keysOnly = false }: StorageRange): Promise<StorageEntry[]> {
+  async range({ from, to, limit, keysOnly = false, maxBytes }: StorageRange): Promise<StorageEntry[]> {
     this.#assertOpen();
     // An empty range is an error to IndexedDB, and a count of 0 means no limit.
     if (limit <= 0 || from >= to) return [];
     const range = IDBKeyRange.bound(from, to, false, true);
     const count = Math.min(limit, rangeMaxEntries);
+    if (maxBytes !== undefined && !keysOnly) {
+      return this.#read(this.#store('readonly', (records) => takeBytes(records.openCursor(range), count, maxBytes)));
+    }
     const [keys, values] = await this.#read(
       this.#store('readonly', (records) =>
         Promise.all([

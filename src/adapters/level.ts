@@ -38,6 +38,7 @@ type Database = Level<ByteString, Uint8Array>;
 const mebibyte = 1024 * 1024;
 const tableMaxBytes = 4 * mebibyte;
 const rangeReadBytes = mebibyte;
+const rangeReadEntries = 1000;
 const rangeMaxEntries = 2 ** 31 - 1;
 
 /*
@@ -129,6 +130,31 @@ export async function openLevelStorage(folder: string, options: LevelStorageOpti
   return new LevelFolder(folder, options, db, await hasSkippedLog(folder));
 }
 
+type Entry = [key: ByteString, value: Uint8Array];
+
+interface LevelIterator {
+  nextv(count: number): Promise<Entry[]>;
+  close(): Promise<void>;
+}
+
+/** The entries up to the one that brings their values to `maxBytes`. The iterator reads some more ahead, but no more bytes than that at a time. */
+async function takeBytes(iterator: LevelIterator, maxBytes: number): Promise<Entry[]> {
+  const taken: Entry[] = [];
+  let bytes = 0;
+  try {
+    for (;;) {
+      const entries = await iterator.nextv(rangeReadEntries);
+      if (entries.length === 0) return taken;
+      for (const entry of entries) {
+        taken.push(entry);
+        if ((bytes += entry[1].length) >= maxBytes) return taken;
+      }
+    }
+  } finally {
+    await iterator.close();
+  }
+}
+
 class LevelFolder implements LevelStorage {
   readonly durable = true;
   readonly mayHaveForgotten: boolean;
@@ -171,12 +197,16 @@ class LevelFolder implements LevelStorage {
     }
   }
 
-  async range({ from, to, limit, keysOnly = false }: StorageRange): Promise<StorageEntry[]> {
+  async range({ from, to, limit, keysOnly = false, maxBytes }: StorageRange): Promise<StorageEntry[]> {
     this.#assertOpen();
     if (limit <= 0 || from >= to) return [];
-    const range = { gte: from, lt: to, limit: Math.min(limit, rangeMaxEntries), values: !keysOnly, highWaterMarkBytes: rangeReadBytes };
+    const highWaterMarkBytes = Math.min(maxBytes ?? rangeReadBytes, rangeReadBytes);
+    const range = { gte: from, lt: to, limit: Math.min(limit, rangeMaxEntries), values: !keysOnly, highWaterMarkBytes };
     try {
-      const entries = await this.#read((db) => db.iterator(range).all());
+      const entries = await this.#read((db) => {
+        const iterator = db.iterator(range);
+        return maxBytes === undefined || keysOnly ? iterator.all() : takeBytes(iterator, maxBytes);
+      });
       return entries.map(([key, value]) => [key, keysOnly ? empty : plain(value)]);
     } catch (error) {
       throw storageError(error, this.#folder);

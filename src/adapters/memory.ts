@@ -102,9 +102,16 @@ class MemoryStorage implements Storage {
     return this.#closed ? undefined : keys.map((key) => this.#copy(key));
   }
 
-  async range({ from, to, limit, keysOnly = false }: StorageRange): Promise<StorageEntry[]> {
+  async range({ from, to, limit, keysOnly = false, maxBytes = Infinity }: StorageRange): Promise<StorageEntry[]> {
     this.#assertOpen();
-    return this.#keys.between(from, to, limit).map((key) => [key, (keysOnly ? undefined : this.#copy(key)) ?? empty]);
+    const entries: StorageEntry[] = [];
+    let bytes = 0;
+    for (const key of this.#keys.between(from, to, limit)) {
+      const value = (keysOnly ? undefined : this.#copy(key)) ?? empty;
+      entries.push([key, value]);
+      if ((bytes += value.length) >= maxBytes) break;
+    }
+    return entries;
   }
 
   async commit(changes: readonly StorageChange[]): Promise<void> {

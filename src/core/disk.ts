@@ -19,6 +19,8 @@ export interface StorageRange {
   readonly limit: number;
   /** Leave the values out (they come back empty). */
   readonly keysOnly?: boolean;
+  /** End with the entry whose value brings the sum of all to this many bytes. One entry comes in any case. */
+  readonly maxBytes?: number;
 }
 
 export type StorageEntry = readonly [key: ByteString, value: Uint8Array];

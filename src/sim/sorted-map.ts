@@ -63,14 +63,17 @@ export class SortedMap {
     return keys;
   }
 
-  range({ from, to, limit, keysOnly = false }: StorageRange): StorageEntry[] {
+  range({ from, to, limit, keysOnly = false, maxBytes = Infinity }: StorageRange): StorageEntry[] {
     const found: StorageEntry[] = [];
+    let bytes = 0;
     for (const { kind, keys } of this.#kinds) {
       if (kind > to.slice(0, 1) || kind < from.slice(0, 1)) continue;
       for (let i = countBefore(keys, from); i < keys.length && found.length < limit; i++) {
         const key = keys[i] as ByteString;
         if (key >= to) break;
-        found.push([key, keysOnly ? noBytes : (this.#values.get(key) ?? noBytes)]);
+        const value = keysOnly ? noBytes : (this.#values.get(key) ?? noBytes);
+        found.push([key, value]);
+        if ((bytes += value.length) >= maxBytes) return found;
       }
     }
     return found;

@@ -163,6 +163,22 @@ const ranges: StorageCase[] = [
     }),
   },
   {
+    title: '[ST1] a range with maxBytes ends with the entry that reaches it, and has one at least',
+    run: inWorld(async (storage) => {
+      await storage.commit(['a', 'b', 'c', 'd', 'e'].map((name, i) => ({ key: key(name), value: new Uint8Array(i === 3 ? 0 : 100) })));
+      const names = async (maxBytes: number, rest: { limit?: number; keysOnly?: boolean; from?: ByteString } = {}): Promise<string> =>
+        (await storage.range({ ...all, maxBytes, ...rest })).map(([name]) => name).join('');
+      same(await names(1), 'a', 'less than the first value');
+      same(await names(100), 'a', 'exactly the first value');
+      same(await names(101), 'ab', 'more than the first value');
+      same(await names(301), 'abcde', 'an empty value counts nothing');
+      same(await names(1000), 'abcde', 'more than all');
+      same(await names(250, { limit: 2 }), 'ab', 'the limit first');
+      same(await names(1, { keysOnly: true }), 'abcde', 'without values');
+      same(await names(1, { from: key('b\0') }), 'c', 'from the middle');
+    }),
+  },
+  {
     title: '[ST1] an empty, an inverted and a vacant range give nothing',
     run: inWorld(async (storage) => {
       await storage.commit([put('b', 1)]);

@@ -48,9 +48,13 @@ export class MemoryDisk {
     return { type: 'written', id };
   }
 
-  #range({ from, to, limit, keysOnly = false }: StorageRange): [ByteString, Uint8Array][] {
+  #range({ from, to, limit, keysOnly = false, maxBytes = Infinity }: StorageRange): [ByteString, Uint8Array][] {
     const keys = [...this.rows.keys()].filter((key) => from <= key && key < to).sort();
-    return keys.slice(0, limit).map((key) => [key, keysOnly ? new Uint8Array(0) : (this.rows.get(key) as Uint8Array).slice()]);
+    let bytes = 0;
+    return keys
+      .slice(0, limit)
+      .map((key): [ByteString, Uint8Array] => [key, keysOnly ? new Uint8Array(0) : (this.rows.get(key) as Uint8Array).slice()])
+      .filter(([, value]) => (bytes += value.length) - value.length < maxBytes);
   }
 
   #apply(changes: readonly StorageChange[]): void {
