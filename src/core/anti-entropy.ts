@@ -1,20 +1,40 @@
 /**
  * When to compare with whom: every peer runs one exchange at a time, with a random member now and then, and soon with all of them after the ring has changed
- * or a link has come back, for then there is most to repair.
+ * or a link has come back, for then there is most to repair. An exchange that somebody asks for comes before those.
  */
 
 import type { Environment } from './environment.ts';
-import { ExchangeRun, type ExchangeResult } from './exchange.ts';
+import { addCounts, type ExchangeCounts, ExchangeRun, type ExchangeResult } from './exchange.ts';
 import type { Instant, PeerId } from './ids.ts';
 
 const intervalMs = 30_000;
 const soonMs = 1000;
 const retryMs = 5000;
 
+/** One comparison with one peer, over the buckets of several n. */
+export interface ExchangeOrder {
+  readonly peer: PeerId;
+  readonly counts: readonly number[];
+  /** Compare only these. Default: all that the two peers share. */
+  readonly partitions?: readonly number[] | undefined;
+  readonly progress?: (now: Instant, counts: ExchangeCounts) => void;
+  /** `result` is the sum over all n; the first failure ends them. */
+  readonly done: (now: Instant, result: ExchangeResult) => void;
+}
+
+interface Waiting {
+  readonly order: ExchangeOrder;
+  run: ExchangeRun | undefined;
+  aborted: boolean;
+}
+
+const nothing: ExchangeResult = { different: 0, received: 0, sent: 0, compared: new Set(), failure: undefined };
+
 export class AntiEntropy {
   readonly #env: Environment;
-  /** Whom to compare with next, in this order. */
+  /** Whom to compare with next in the background, in this order. */
   readonly #waiting = new Set<PeerId>();
+  readonly #ordered: Waiting[] = [];
   #running = false;
   #ring = '';
 
@@ -55,33 +75,60 @@ export class AntiEntropy {
     for (const peer of this.#env.calls.links()) this.soon(now, peer);
   }
 
+  /** Carries out an order as soon as the exchange under way has ended. The returned function aborts it. */
+  exchange(now: Instant, order: ExchangeOrder): () => void {
+    const waiting: Waiting = { order, run: undefined, aborted: false };
+    this.#ordered.push(waiting);
+    this.#next(now);
+    return () => {
+      waiting.aborted = true;
+      waiting.run?.abort();
+    };
+  }
+
   #next(now: Instant): void {
     if (this.#running) return;
+    const next = this.#ordered.shift() ?? this.#fromBackground();
+    if (next === undefined) return;
+    this.#running = true;
+    this.#run(now, next, next.order.counts, nothing);
+  }
+
+  #fromBackground(): Waiting | undefined {
     const { calls, members, replica } = this.#env;
     for (const peer of this.#waiting) {
       this.#waiting.delete(peer);
       if (!calls.linked(peer) || !members.believedAlive(peer)) continue;
-      this.#running = true;
-      return this.#run(now, peer, replica.records.trees.replicaCounts);
+      const done = (now: Instant, { failure }: ExchangeResult): void => {
+        if (failure !== undefined) this.#later(now, peer, retryMs);
+      };
+      return { order: { peer, counts: replica.records.trees.replicaCounts, done }, run: undefined, aborted: false };
     }
+    return undefined;
   }
 
-  #run(now: Instant, peer: PeerId, counts: readonly number[]): void {
-    const [n, ...rest] = counts;
-    if (n === undefined) {
-      this.#running = false;
-      return this.#next(now);
-    }
-    const run = new ExchangeRun(this.#env, peer, n, (then, result) => {
-      this.#report(peer, result);
-      if (result.failure !== undefined) this.#later(then, peer, retryMs);
-      this.#run(then, peer, result.failure === undefined ? rest : []);
+  #run(now: Instant, waiting: Waiting, counts: readonly number[], sum: ExchangeResult): void {
+    const { peer, partitions, progress } = waiting.order;
+    const [n, ...rest] = waiting.aborted ? [] : counts;
+    if (n === undefined) return this.#ended(now, waiting.order, sum);
+    waiting.run = new ExchangeRun(this.#env, {
+      peer,
+      n,
+      partitions,
+      progress: progress && ((then, found) => progress(then, addCounts(sum, found))),
+      done: (then, { failure, compared, ...found }) => {
+        const next = { ...addCounts(sum, found), compared: new Set([...sum.compared, ...compared]), failure };
+        this.#run(then, waiting, failure === undefined ? rest : [], next);
+      },
     });
-    run.start(now);
+    waiting.run.start(now);
   }
 
-  #report(peer: PeerId, result: ExchangeResult): void {
+  #ended(now: Instant, order: ExchangeOrder, result: ExchangeResult): void {
     const { different, received, sent } = result;
-    if (different > 0) this.#env.emit({ type: 'exchange', peer, different, received, sent });
+    if (different > 0) this.#env.emit({ type: 'exchange', peer: order.peer, different, received, sent });
+    this.#running = false;
+    order.done(now, result);
+    this.#next(now);
   }
 }

@@ -23,10 +23,11 @@ const groupDigestsMax = 4096;
 
 export class Comparison {
   readonly #partitions: number;
-  readonly #trees: ReadonlyMap<number, MerkleTree>;
+  /** By partition; undefined where this peer has nothing with this n. */
+  readonly #trees: ReadonlyMap<number, MerkleTree | undefined>;
   readonly #known: Map<ByteString, ByteString>;
 
-  private constructor(partitions: number, trees: ReadonlyMap<number, MerkleTree>, known: Map<ByteString, ByteString>) {
+  private constructor(partitions: number, trees: ReadonlyMap<number, MerkleTree | undefined>, known: Map<ByteString, ByteString>) {
     this.#partitions = partitions;
     this.#trees = trees;
     this.#known = known;
@@ -42,13 +43,15 @@ export class Comparison {
     done: (now: Instant, result: Comparison | MeshError) => void,
   ): void {
     const { partitions } = placement.ring;
-    const shared = new Map<number, MerkleTree>();
+    const shared = new Map<number, MerkleTree | undefined>();
+    // Empty trees would cost as much memory as full ones.
+    const isEmpty = !trees.replicaCounts.includes(n);
     const next = (then: Instant, from: number): void => {
       for (let partition = from; partition < partitions; partition++) {
         const primaries = placement.primaries(partition, n);
         if (!pair.every((peer) => primaries.includes(peer))) continue;
-        const known = trees.loaded(partition, n);
-        if (known !== undefined) shared.set(partition, known);
+        const known = isEmpty ? undefined : trees.loaded(partition, n);
+        if (isEmpty || known !== undefined) shared.set(partition, known);
         else
           return trees.tree(then, partition, n, (later, tree) => (tree instanceof MeshError ? done(later, tree) : next(later, partition)));
       }
@@ -57,6 +60,11 @@ export class Comparison {
       done(then, new Comparison(partitions, shared, known));
     };
     next(now, 0);
+  }
+
+  /** Those that both peers hold. */
+  get partitions(): ReadonlySet<number> {
+    return new Set(this.#trees.keys());
   }
 
   get #groups(): number {

@@ -3,6 +3,7 @@
  * (QR9). Requests beyond the limit are refused at once, so that a flood cannot fill the memory (SE3).
  */
 
+import type { AntiEntropy } from './anti-entropy.ts';
 import { toByteString } from './bytes.ts';
 import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
@@ -16,6 +17,8 @@ import { combine } from './merkle.ts';
 import type { PutCommand, PutOutcome } from './messages.ts';
 import { PutForward } from './put-forward.ts';
 import { liveSiblings, type RecordSet } from './record.ts';
+import { type RepairCommand, type RepairOutcome, RepairRun } from './repair-run.ts';
+import { type ScrubOutcome, ScrubRun } from './scrub-run.ts';
 
 export type Request =
   | { readonly type: 'get'; readonly command: GetCommand }
@@ -25,7 +28,11 @@ export type Request =
   /** This peer's own copy, whatever the others hold. */
   | { readonly type: 'local'; readonly bucket: string; readonly key: ByteString }
   /** This peer's own tree of a partition. */
-  | { readonly type: 'partition'; readonly partition: number };
+  | { readonly type: 'partition'; readonly partition: number }
+  /** Compares with all members that share partitions. */
+  | { readonly type: 'repair'; readonly command: RepairCommand }
+  /** Verifies this peer's own storage; `counts` is for the repair of what is damaged. */
+  | { readonly type: 'scrub'; readonly counts: readonly number[] };
 
 export type Reply =
   | { readonly type: 'get'; readonly outcome: GetOutcome }
@@ -33,6 +40,8 @@ export type Reply =
   | { readonly type: 'keys'; readonly outcome: KeysOutcome }
   | { readonly type: 'local'; readonly record: RecordSet }
   | { readonly type: 'partition'; readonly root: ByteString; readonly keys: number }
+  | { readonly type: 'repair'; readonly outcome: RepairOutcome }
+  | { readonly type: 'scrub'; readonly outcome: ScrubOutcome }
   | { readonly type: 'failed'; readonly error: MeshError };
 
 type ClientRequest = Extract<Request, { type: 'get' | 'put' | 'keys' }>;
@@ -46,11 +55,13 @@ interface Active {
 
 export class Coordinator {
   readonly #env: Environment;
+  readonly #antiEntropy: AntiEntropy;
   readonly #output: (id: number, reply: Reply) => void;
   readonly #active = new Map<number, Active>();
 
-  constructor(env: Environment, output: (id: number, reply: Reply) => void) {
+  constructor(env: Environment, antiEntropy: AntiEntropy, output: (id: number, reply: Reply) => void) {
     this.#env = env;
+    this.#antiEntropy = antiEntropy;
     this.#output = output;
   }
 
@@ -96,7 +107,28 @@ export class Coordinator {
       case 'partition':
         begin(() => {});
         return this.#lookAtPartition(now, id, request.partition);
+      case 'repair':
+      case 'scrub': {
+        if ([...this.#active.values()].some((active) => isUpkeep(active.request))) {
+          const error = new MeshError('OVERLOADED', 'a repair or scrub is under way at this peer already: wait for its end');
+          return this.#output(id, failure(error));
+        }
+        const run = this.#upkeep(id, request);
+        begin(() => run.abort());
+        return run.start(now);
+      }
     }
+  }
+
+  #upkeep(id: number, request: Extract<Request, { type: 'repair' | 'scrub' }>): RepairRun | ScrubRun {
+    if (request.type === 'repair') {
+      return new RepairRun(this.#env, this.#antiEntropy, request.command, (now, outcome) =>
+        this.#end(now, id, { type: 'repair', outcome }),
+      );
+    }
+    return new ScrubRun(this.#env, this.#antiEntropy, request.counts, (now, outcome) => {
+      this.#end(now, id, outcome instanceof MeshError ? failure(outcome) : { type: 'scrub', outcome });
+    });
   }
 
   /** The roots of the trees for which this peer is a primary, combined when there are several n. */
@@ -134,10 +166,15 @@ export class Coordinator {
     this.#active.delete(id);
     this.#output(id, reply);
     const { request, startedAt } = active;
-    if (request.type === 'local' || request.type === 'partition' || !this.#env.watched()) return;
+    if (!isClientRequest(request) || !this.#env.watched()) return;
     this.#env.emit({ ...describe(now, request, reply), ms: now.mono - startedAt, forwarded });
   }
 }
+
+const isClientRequest = (request: Request): request is ClientRequest => ['get', 'put', 'keys'].includes(request.type);
+
+/** One at a time: they are long, and their progress is told by events. */
+const isUpkeep = (request: Request): boolean => request.type === 'repair' || request.type === 'scrub';
 
 const failure = (error: MeshError): Reply => ({ type: 'failed', error });
 

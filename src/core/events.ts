@@ -40,6 +40,26 @@ export type CoreEvent =
   | { readonly type: 'reaped'; readonly keys: number }
   /** A run of anti-entropy found and repaired differences. */
   | { readonly type: 'exchange'; readonly peer: string; readonly different: number; readonly received: number; readonly sent: number }
+  /** How far a repair that was asked for has come; `peer` is who is compared with now, empty at the end. */
+  | {
+      readonly type: 'repair';
+      readonly peer: string;
+      readonly peersDone: number;
+      readonly peersTotal: number;
+      readonly compared: number;
+      readonly different: number;
+      readonly received: number;
+      readonly sent: number;
+    }
+  /** How far a scrub has come: partitions that were read, and what was found in them. */
+  | {
+      readonly type: 'scrub';
+      readonly partitionsDone: number;
+      readonly partitionsTotal: number;
+      readonly records: number;
+      readonly damaged: number;
+      readonly leaves: number;
+    }
   /** The store had forgotten what others remember; it counts under a new epoch from now on (VR3). */
   | { readonly type: 'amnesia'; readonly actor: string; readonly reason: string }
   | { readonly type: 'storageError'; readonly code: ErrorCode; readonly message: string }

@@ -18,16 +18,35 @@ import type { Answer, Call, CompareLevel, LeafEntry } from './messages.ts';
 import { emptyRecord, type RecordSet } from './record.ts';
 import { compareSets, merge } from './versions.ts';
 
-export interface ExchangeResult {
+export interface ExchangeCounts {
   /** Keys that were not the same on both sides. */
   readonly different: number;
   readonly received: number;
   readonly sent: number;
+}
+
+export const addCounts = (a: ExchangeCounts, b: ExchangeCounts): ExchangeCounts => ({
+  different: a.different + b.different,
+  received: a.received + b.received,
+  sent: a.sent + b.sent,
+});
+
+export interface ExchangeResult extends ExchangeCounts {
+  /** The partitions that were compared; none when the run ended early. */
+  readonly compared: ReadonlySet<number>;
   /** Why the run ended early, if it did. */
   readonly failure: string | undefined;
 }
 
-type Done = (now: Instant, result: ExchangeResult) => void;
+export interface ExchangeOptions {
+  readonly peer: PeerId;
+  readonly n: number;
+  /** Compare only these. Default: all that the two peers share. */
+  readonly partitions?: readonly number[] | undefined;
+  /** Called after each key. */
+  readonly progress?: ((now: Instant, counts: ExchangeCounts) => void) | undefined;
+  readonly done: (now: Instant, result: ExchangeResult) => void;
+}
 
 const deeper: Record<CompareLevel, CompareLevel | 'leaf'> = { all: 'group', group: 'partition', partition: 'inner', inner: 'leaf' };
 const callTimeoutMs = 10_000;
@@ -38,19 +57,20 @@ export class ExchangeRun {
   readonly #env: Environment;
   readonly #peer: PeerId;
   readonly #n: number;
-  readonly #done: Done;
+  readonly #options: ExchangeOptions;
   /** Nodes that are still to be compared, the deepest last: the descent finishes one place before it opens the next. */
   readonly #open: { readonly level: CompareLevel | 'leaf'; readonly nodes: readonly number[] }[] = [];
   #comparison: Comparison | undefined;
+  #aborted = false;
   #different = 0;
   #received = 0;
   #sent = 0;
 
-  constructor(env: Environment, peer: PeerId, n: number, done: Done) {
+  constructor(env: Environment, options: ExchangeOptions) {
     this.#env = env;
-    this.#peer = peer;
-    this.#n = n;
-    this.#done = done;
+    this.#peer = options.peer;
+    this.#n = options.n;
+    this.#options = options;
   }
 
   start(now: Instant): void {
@@ -58,16 +78,34 @@ export class ExchangeRun {
     Comparison.open(now, replica.records.trees, members.placement, [members.self, this.#peer], this.#n, (then, comparison) => {
       if (comparison instanceof MeshError) return this.#end(then, comparison.message);
       this.#comparison = comparison;
-      this.#open.push({ level: 'all', nodes: [0] });
+      const { partitions } = this.#options;
+      if (partitions === undefined) this.#open.push({ level: 'all', nodes: [0] });
+      else this.#open.push({ level: 'partition', nodes: partitions.filter((partition) => comparison.partitions.has(partition)) });
       this.#next(then);
     });
   }
 
+  /** Ends the run soon; the keys under way are finished. */
+  abort(): void {
+    this.#aborted = true;
+  }
+
+  get #counts(): ExchangeCounts {
+    return { different: this.#different, received: this.#received, sent: this.#sent };
+  }
+
   #end(now: Instant, failure?: string): void {
-    this.#done(now, { different: this.#different, received: this.#received, sent: this.#sent, failure });
+    this.#options.done(now, { ...this.#counts, compared: failure === undefined ? this.#compared() : new Set(), failure });
+  }
+
+  #compared(): ReadonlySet<number> {
+    const { partitions } = this.#options;
+    const shared = this.#comparison?.partitions ?? new Set();
+    return partitions === undefined ? shared : new Set(partitions.filter((partition) => shared.has(partition)));
   }
 
   #next(now: Instant): void {
+    if (this.#aborted) return this.#end(now, 'the run was aborted');
     const place = this.#open.pop();
     if (place === undefined) return this.#end(now);
     const nodes = place.nodes.slice(0, limits.compareNodesMax);
@@ -121,8 +159,13 @@ export class ExchangeRun {
     const waiting = [...keys];
     let underWay = Math.min(keysUnderWay, waiting.length);
     const one = (then: Instant): void => {
-      const address = waiting.pop();
-      if (address !== undefined) return this.#repairKey(then, address, one);
+      const address = this.#aborted ? undefined : waiting.pop();
+      if (address !== undefined) {
+        return this.#repairKey(then, address, (later) => {
+          this.#options.progress?.(later, this.#counts);
+          one(later);
+        });
+      }
       if (--underWay === 0) this.#next(then);
     };
     for (let i = underWay; i > 0; i--) one(now);

@@ -123,7 +123,7 @@ export class Peer {
     this.#antiEntropy = new AntiEntropy(this.#env);
     this.#reaper = new Reaper(this.#env, this.#disk, options.reaping ?? defaultReaperTimes, () => this.membership.everyone());
     this.hints = new Hints(this.#env, this.#disk);
-    this.coordinator = new Coordinator(this.#env, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
+    this.coordinator = new Coordinator(this.#env, this.#antiEntropy, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
   }
 
   get started(): boolean {

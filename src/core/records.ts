@@ -17,6 +17,15 @@ import { partitionOf } from './ring.ts';
 import { type Held, Trees } from './trees.ts';
 
 const countPage = 1000;
+/** What one page may keep a thread busy with. */
+const pageRecords = 200;
+const pageBytes = 1024 * 1024;
+
+export interface RecordsPage {
+  readonly entries: readonly (readonly [Address, Held | MeshError])[];
+  /** The row after which the next page begins. Undefined when there are no more. */
+  readonly last: ByteString | undefined;
+}
 
 type Use<T> = (now: Instant, result: T | MeshError) => void;
 
@@ -197,6 +206,11 @@ export class Records {
     });
   }
 
+  /** Counts a leaf anew that seems to be wrong. `done` is told whether it was, once it is put right; later if it cannot be counted now. */
+  recount(leaf: number, done: (now: Instant, wasWrong: boolean) => void): void {
+    this.#recounts.check(leaf, done);
+  }
+
   /** Called now and then: leaves that could not be counted, for a read or a commit failed, are tried again. */
   recountDoubted(): void {
     this.#recounts.attemptAll();
@@ -217,6 +231,19 @@ export class Records {
       done(now, { records, whole: rows.length < range.limit, damaged });
     });
   };
+
+  /** Some records of a partition, the damaged ones with their error, from the row after `after` on. */
+  page(partition: number, after: ByteString | undefined, done: Use<RecordsPage>): void {
+    this.#disk.range({ ...recordsRange(partition, this.#partitions, pageRecords, after), maxBytes: pageBytes }, (now, rows) => {
+      if (rows instanceof MeshError) return done(now, rows);
+      const entries: [Address, Held | MeshError][] = [];
+      for (const [key, row] of rows) {
+        const address = addressOfRecordKey(key);
+        if (address !== undefined) entries.push([address, heldIn(row)]);
+      }
+      done(now, { entries, last: rows.at(-1)?.[0] });
+    });
+  }
 
   /** How many records of a partition lie here, tombstones included. */
   count(partition: number, done: Use<number>, counted = 0, after?: ByteString): void {

@@ -26,6 +26,8 @@ export interface LeafContent {
 
 export type ReadLeaf = (partition: number, leaf: number, done: (now: Instant, result: LeafContent | MeshError) => void) => void;
 
+type CheckDone = (now: Instant, wasWrong: boolean) => void;
+
 /** One number for a leaf across all partitions. */
 export const leafNumber = (partition: number, leaf: number): number => partition * leafCount + leaf;
 
@@ -35,6 +37,8 @@ export class Recounts {
   readonly #read: ReadLeaf;
   readonly #isBusy: (leaf: number) => boolean;
   readonly #doubted = new Set<number>();
+  /** Who waits for the recount of a leaf. */
+  readonly #checks = new Map<number, CheckDone[]>();
   /** True once a commit has been asked for since the records were read: they are out of date. */
   readonly #underWay = new Map<number, boolean>();
 
@@ -49,6 +53,12 @@ export class Recounts {
   doubt(leaf: number): void {
     this.#doubted.add(leaf);
     this.attempt(leaf);
+  }
+
+  /** Counts a leaf anew that seems to be wrong. `done` is told whether it was, once it is put right; later if it cannot be counted now. */
+  check(leaf: number, done: CheckDone): void {
+    this.#checks.set(leaf, [...(this.#checks.get(leaf) ?? []), done]);
+    this.doubt(leaf);
   }
 
   /** Tries again what could not be counted: called now and then. */
@@ -88,11 +98,15 @@ export class Recounts {
   }
 
   #put(partition: number, leaf: number, counts: readonly number[], { records, damaged }: LeafContent): void {
+    const wasWrong = counts.some((n) => this.#trees.loaded(partition, n)?.leaf(leaf % leafCount) !== sumOf(records, n));
     // Without the damaged ones the leaf is not what others have, so that they send theirs. But damage may be of the reading only.
     if (!damaged) this.#doubted.delete(leaf);
     const changes = counts.map((n) => this.#trees.setLeaf(n, partition, leaf % leafCount, sumOf(records, n)));
-    this.#disk.write(changes, (_, written) => {
+    const checks = this.#checks.get(leaf) ?? [];
+    this.#checks.delete(leaf);
+    this.#disk.write(changes, (now, written) => {
       if (written instanceof MeshError) this.#doubted.add(leaf);
+      for (const done of checks) done(now, wasWrong);
     });
   }
 }
