@@ -218,6 +218,67 @@ export interface PeerStatus {
   readonly uptimeMs: number;
 }
 
+/** What a comparison with other members has found and moved so far. */
+export interface RepairCounts {
+  /** Partitions, each as often as there were members to compare it with. */
+  readonly compared: number;
+  /** Keys that were not the same on both sides. */
+  readonly different: number;
+  readonly sent: number;
+  readonly received: number;
+}
+
+export interface RepairProgress extends RepairCounts {
+  /** Who is compared with now; empty at the end. */
+  readonly peer: string;
+  readonly peersDone: number;
+  readonly peersTotal: number;
+}
+
+export interface RepairOptions {
+  /** Compare only this partition. Default: all that this peer holds. */
+  readonly partition?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: RepairProgress) => void;
+}
+
+export interface RepairResult extends RepairCounts {
+  /** Members that share partitions with this peer. */
+  readonly peers: number;
+  /** Those that could not be compared, or not wholly. */
+  readonly failed: readonly { readonly peer: string; readonly reason: string }[];
+  readonly seconds: number;
+}
+
+export interface ScrubProgress {
+  readonly partitionsDone: number;
+  readonly partitionsTotal: number;
+  readonly records: number;
+  readonly damaged: number;
+  readonly leaves: number;
+}
+
+export interface ScrubOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: ScrubProgress) => void;
+}
+
+export interface ScrubResult {
+  /** All that were read, tombstones and damaged ones included. */
+  readonly records: number;
+  /** Records whose checksum or form is wrong. */
+  readonly damaged: number;
+  /** The damaged ones, up to 1000. */
+  readonly names: readonly { readonly bucket: string; readonly key: Uint8Array }[];
+  /** How many of `names` other members have given back. */
+  readonly restored: number;
+  /** Leaves of Merkle trees that were not what their records make them; they were put right. */
+  readonly leaves: number;
+  /** The repair of the partitions with damaged records. */
+  readonly repair: RepairResult | undefined;
+  readonly seconds: number;
+}
+
 /** A running peer. */
 export interface MeshPeer {
   readonly id: string;
@@ -228,6 +289,17 @@ export interface MeshPeer {
   placement(bucket: string, key: KeyInput): Placement;
   partition(id: number): Promise<PartitionView>;
   status(): PeerStatus;
+  /**
+   * Compares Merkle trees with all members that share partitions with this peer, one after the other, and brings the keys that differ to the merged state on
+   * both sides (AE2, AE3). A few keys are under way at a time. What an interrupted repair has done stays done: to go on, call it again.
+   * One repair or scrub runs at a time; another rejects with `OVERLOADED`.
+   */
+  repair(options?: RepairOptions): Promise<RepairResult>;
+  /**
+   * Reads all records that this peer keeps, verifies their checksums, recomputes the Merkle trees over them, and repairs the partitions with damaged records
+   * from the other members (AE1, ST3).
+   */
+  scrub(options?: ScrubOptions): Promise<ScrubResult>;
   /** Resolves when this peer knows its ring: it met its bootstrap peers or its members from before, and has connections to all alive ones. */
   ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
   /** Every event of this peer from now on; the returned function stops it. */

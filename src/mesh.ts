@@ -11,7 +11,11 @@ import type {
   PartitionView,
   PeerStatus,
   Placement,
+  RepairOptions,
+  RepairResult,
   RingView,
+  ScrubOptions,
+  ScrubResult,
 } from './api.ts';
 import { BucketHandle, toKey } from './bucket.ts';
 import { hex, fromByteString } from './core/bytes.ts';
@@ -20,6 +24,7 @@ import { addressOf } from './core/hash.ts';
 import { type Member, stateOf } from './core/member-table.ts';
 import { ownership, partitionOf, tokenOwner, tokenPosition } from './core/ring.ts';
 import type { Runtime } from './runtime.ts';
+import { repair, scrub } from './upkeep.ts';
 import { version } from './version.ts';
 
 const defaultN = 3;
@@ -113,12 +118,29 @@ export class Mesh implements MeshPeer {
     return [...placementHead(this.#runtime.peer.membership.placement.fallbacks(partition, n), fallbacksShown)];
   }
 
+  #checkPartition(id: number): void {
+    const { partitions } = this.#runtime.peer.membership.placement.ring;
+    if (Number.isInteger(id) && id >= 0 && id < partitions) return;
+    throw new MeshError('OPTION_INVALID', `a partition is a whole number from 0 to ${partitions - 1}, not ${id}`);
+  }
+
+  async repair(options: RepairOptions = {}): Promise<RepairResult> {
+    if (options.partition !== undefined) this.#checkPartition(options.partition);
+    return repair(this.#runtime, this.#counts(), options);
+  }
+
+  async scrub(options: ScrubOptions = {}): Promise<ScrubResult> {
+    return scrub(this.#runtime, this.#counts(), options);
+  }
+
+  /** The n of all buckets that this peer has been told of: others may have records of them that it lacks. */
+  #counts(): number[] {
+    return [...new Set([defaultN, ...[...this.#options.buckets.values()].map(({ n = defaultN }) => n)])];
+  }
+
   async partition(id: number): Promise<PartitionView> {
     const { placement } = this.#runtime.peer.membership;
-    const { partitions } = placement.ring;
-    if (!Number.isInteger(id) || id < 0 || id >= partitions) {
-      throw new MeshError('OPTION_INVALID', `a partition is a whole number from 0 to ${partitions - 1}, not ${id}`);
-    }
+    this.#checkPartition(id);
     const reply = await this.#runtime.request({ type: 'partition', partition: id });
     if (reply.type !== 'partition') throw new MeshError('INTERNAL', `bug: a reply of type ${reply.type}`);
     const { root, keys } = reply;

@@ -121,7 +121,7 @@ export class Membership implements MembersView {
       }
       if (this.#remembered !== undefined) this.#record = { ...this.#record, incarnation: this.#remembered.incarnation + 1 };
       this.#record = { ...this.#record, addresses };
-      if (remembersOthers) this.#options.timers.at(now.mono + aloneMs, (then) => this.#appear(then));
+      if (remembersOthers) this.#options.timers.at(now.mono + aloneMs, (then) => this.#stayUnknown(then));
       else this.#know(now);
       this.#prober.start(now);
       this.#scheduleSync(now);
@@ -141,6 +141,12 @@ export class Membership implements MembersView {
     if (this.#isKnown) return;
     this.#isKnown = true;
     this.#options.recognised();
+    this.#appear(now);
+  }
+
+  /** Nobody has answered: what the others say from now on may be what this run has told them. The store begins an epoch with its next version. */
+  #stayUnknown(now: Instant): void {
+    this.#isKnown = true;
     this.#appear(now);
   }
 
