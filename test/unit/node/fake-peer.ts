@@ -157,6 +157,18 @@ export function createFakePeer(): FakePeer {
       pendingRequests: 0,
       uptimeMs: 1,
     }),
+    repair: async ({ partition, signal, onProgress } = {}) => {
+      onProgress?.({ peer: 'other', peersDone: 0, peersTotal: 1, compared: 0, different: 0, sent: 0, received: 0 });
+      await enter(signal);
+      const failed = peer.healthy ? [] : [{ peer: 'other', reason: 'out of reach' }];
+      return { peers: 1, compared: partition === undefined ? 4096 : 1, different: 5, sent: 3, received: 2, failed, seconds: 0.25 };
+    },
+    scrub: async ({ signal, onProgress } = {}) => {
+      await enter(signal);
+      onProgress?.({ partitionsDone: 4096, partitionsTotal: 4096, records: 7, damaged: 1, leaves: 0 });
+      const names = [{ bucket: 'b', key: Buffer.from('k') }];
+      return { records: 7, damaged: 1, names, restored: 1, leaves: 0, repair: undefined, seconds: 0.5 };
+    },
     ready: () => ready,
     onEvent: (listener) => {
       listeners.add(listener);
