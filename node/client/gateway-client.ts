@@ -5,16 +5,19 @@
 
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { StringDecoder } from 'node:string_decoder';
 import { codeOf, CliError } from '../cli/errors.ts';
 
 export const defaultGateway = 'http://127.0.0.1:7400';
 
 export interface GatewayRequest {
-  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** Raw, beginning with a slash. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** Called with each line of the answer's body as it comes in, besides the whole at the end. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface GatewayAnswer {
@@ -122,16 +125,27 @@ export class GatewayClient {
       outgoing.on('error', fail);
       outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${answerTimeoutMs / 1000} s`)));
       outgoing.on('response', (incoming) => {
-        collect(incoming).then((body) => resolve({ gateway, status: incoming.statusCode ?? 0, headers: incoming.headers, body }), fail);
+        collect(incoming, request.onLine).then(
+          (body) => resolve({ gateway, status: incoming.statusCode ?? 0, headers: incoming.headers, body }),
+          fail,
+        );
       });
       outgoing.end(request.body);
     });
   }
 }
 
-async function collect(incoming: IncomingMessage): Promise<Buffer> {
+async function collect(incoming: IncomingMessage, onLine: ((line: string) => void) | undefined): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  const decoder = new StringDecoder('utf8');
+  let line = '';
+  for await (const chunk of incoming) {
+    chunks.push(chunk as Buffer);
+    if (onLine === undefined) continue;
+    const lines = (line + decoder.write(chunk as Buffer)).split('\n');
+    line = lines.pop() ?? '';
+    lines.forEach(onLine);
+  }
   return Buffer.concat(chunks);
 }
 

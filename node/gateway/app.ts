@@ -12,6 +12,7 @@ import { deleteKey, getKey, getLocal, putKey, refuseKeyPath } from './keys.ts';
 import type { Metrics } from './metrics.ts';
 import { pageResponse, type Page } from './page.ts';
 import { splitTarget } from './target.ts';
+import { postRepair, postScrub } from './upkeep.ts';
 
 export interface AppOptions {
   readonly gateway: Gateway;
@@ -24,7 +25,7 @@ export interface AppOptions {
 type Handler = (c: RequestContext, gateway: Gateway) => Response | Promise<Response>;
 
 const keyPath = '/v1/buckets/:bucket/keys/:key';
-const routes: readonly (readonly [method: 'GET' | 'PUT' | 'DELETE', path: string, handler: Handler])[] = [
+const routes: readonly (readonly [method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, handler: Handler])[] = [
   ['GET', keyPath, getKey],
   ['PUT', keyPath, putKey],
   ['DELETE', keyPath, deleteKey],
@@ -35,6 +36,8 @@ const routes: readonly (readonly [method: 'GET' | 'PUT' | 'DELETE', path: string
   ['GET', '/v1/partitions/:id', getPartition],
   ['GET', '/v1/placement', getPlacement],
   ['GET', '/v1/status', getStatus],
+  ['POST', '/v1/repair', postRepair],
+  ['POST', '/v1/scrub', postScrub],
   ['GET', '/healthz', getHealth],
   ['GET', '/readyz', getReadiness],
 ];
@@ -64,7 +67,7 @@ function unmatched(app: Hono<Env>, c: RequestContext, page: Page | undefined): R
   const file = page !== undefined && reads ? pageResponse(page, path, c.env.incoming.headers['if-none-match']) : undefined;
   if (file !== undefined) return file;
   if (path === '/' && reads) return welcome();
-  const allowed = ['GET', 'PUT', 'DELETE'].filter((candidate) => app.router.match(candidate, path)[0].length > 0);
+  const allowed = ['GET', 'PUT', 'POST', 'DELETE'].filter((candidate) => app.router.match(candidate, path)[0].length > 0);
   if (allowed.length > 0) {
     const list = allowed.flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : [name])).join(', ');
     throw new GatewayError('METHOD_NOT_ALLOWED', `${method} is not possible here; ${list} is`, { Allow: list });
@@ -78,6 +81,7 @@ const welcome = (): Response =>
     'This is the gateway of a ringmesh peer.\n\n' +
       '  PUT, GET, DELETE  /v1/buckets/:bucket/keys/:key\n' +
       '  GET               /v1/buckets/:bucket/keys?prefix=&cursor=&limit=\n' +
-      '  GET               /v1/status  /v1/members  /v1/ring  /v1/placement?bucket=&key=  /v1/events  /metrics\n',
+      '  GET               /v1/status  /v1/members  /v1/ring  /v1/placement?bucket=&key=  /v1/events  /metrics\n' +
+      '  POST              /v1/repair?partition=  /v1/scrub\n',
     { headers: { 'Content-Type': 'text/plain; charset=utf-8' } },
   );

@@ -41,7 +41,7 @@ export function originAllowed(origin: string, host: string | undefined, options:
   return sameOrigin || options.allowOrigins.includes(origin);
 }
 
-const allowedMethods = 'GET, HEAD, PUT, DELETE';
+const allowedMethods = 'GET, HEAD, PUT, POST, DELETE';
 const exposedHeaders = 'X-Ringmesh-Context, X-Ringmesh-Dot, ETag, Retry-After';
 const acceptedHeaders = 'Content-Type, X-Ringmesh-Context, If-None-Match, Last-Event-ID';
 

@@ -272,7 +272,7 @@ describe('who may talk to it', () => {
       `OPTIONS ${key('a')} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://app.test\r\nAccess-Control-Request-Method: PUT\r\nConnection: close\r\n\r\n`,
     );
     expect(preflight).toMatch(/^HTTP\/1\.1 204 /);
-    expect(preflight).toContain('Access-Control-Allow-Methods: GET, HEAD, PUT, DELETE');
+    expect(preflight).toContain('Access-Control-Allow-Methods: GET, HEAD, PUT, POST, DELETE');
   });
 });
 
