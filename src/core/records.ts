@@ -110,10 +110,18 @@ export class Records {
     return partitionOf({ partitions: this.#partitions }, address.position);
   }
 
+  /** Looks twice at what seems damaged: a bit may have flipped on its way from the disk, and who replaces a record must be sure that it is gone. */
+  #readSurely(address: Address, use: Use<Held>): void {
+    this.readHeld(address, (now, read) => {
+      if (read instanceof MeshError && read.code === 'RECORD_CORRUPT') this.readHeld(address, use);
+      else use(now, read);
+    });
+  }
+
   /** Reads the record and the trees that it is or will be in. */
   #load(address: Address, slot: Slot): void {
     const partition = this.#partition(address);
-    this.readHeld(address, (now, read) => {
+    this.#readSurely(address, (now, read) => {
       const isDamaged = read instanceof MeshError && read.code === 'RECORD_CORRUPT';
       if (read instanceof MeshError && !isDamaged) return this.#loaded(now, address, slot, read);
       const held = read instanceof MeshError ? nothing : read;
