@@ -15,7 +15,9 @@ import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
 import { membersCommand } from './commands/members.ts';
 import { putCommand } from './commands/put.ts';
+import { repairCommand } from './commands/repair.ts';
 import { ringCommand } from './commands/ring.ts';
+import { scrubCommand } from './commands/scrub.ts';
 import { serveCommand } from './commands/serve.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
@@ -41,7 +43,7 @@ Start here:
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
     ['Run peers:', [demoCommand, serveCommand, simCommand]],
     ['Values:', [putCommand, getCommand, deleteCommand, keysCommand, importCommand, exportCommand]],
-    ['The mesh:', [membersCommand, ringCommand, statusCommand]],
+    ['The mesh:', [membersCommand, ringCommand, statusCommand, repairCommand, scrubCommand]],
   ];
   for (const [title, commands] of groups) {
     for (const command of commands) program.addCommand(command.copyInheritedSettings(program).helpGroup(title));

@@ -40,6 +40,18 @@ export function eventLine(event: MeshEvent, view: MeshView | undefined): EventLi
       return event.action === 'stored'
         ? { tone: 'warning', text: `a write for ${nameIn(view, event.owner)} is kept here until it is back` }
         : { tone: 'good', text: `${nameIn(view, event.owner)} got a write that was kept for it (${plural(event.held, 'other')} left)` };
+    case 'repair':
+      if (event.peersDone < event.peersTotal) return undefined;
+      return {
+        tone: 'good',
+        text: `repair: compared with ${plural(event.peersTotal, 'peer')}, ${plural(event.different, 'key')} differed`,
+      };
+    case 'scrub':
+      if (event.partitionsDone < event.partitionsTotal) return undefined;
+      return {
+        tone: event.damaged > 0 ? 'warning' : 'good',
+        text: `scrub: ${plural(event.records, 'record')} read, ${event.damaged} damaged, ${event.leaves} leaves put right`,
+      };
     case 'amnesia':
       return { tone: 'warning', text: `this peer’s store had forgotten something; it counts anew as ${event.actor.slice(-8)}` };
     case 'storageError':
