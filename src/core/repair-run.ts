@@ -81,10 +81,10 @@ export class RepairRun {
 
   #next(now: Instant, index: number): void {
     if (this.#aborted) return;
-    const { calls, members } = this.#env;
     const peer = this.#peers[index];
     if (peer === undefined) return this.#end(now);
-    if (!calls.linked(peer) || !members.believedAlive(peer)) {
+    // A suspected member is asked all the same: somebody wants to know.
+    if (!this.#env.calls.linked(peer)) {
       this.#failed.push({ peer, reason: 'out of reach' });
       return this.#next(now, index + 1);
     }

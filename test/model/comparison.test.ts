@@ -49,6 +49,8 @@ function comparisonOf(keys: ReadonlyMap<string, number>, written: 'in memory' | 
       if (value !== undefined) disk.rows.set(row, value);
   }
   const read = written === 'in memory' ? trees : new Trees(disk.disk, partitions);
+  read.start(() => {});
+  disk.run();
   const opened: (Comparison | MeshError)[] = [];
   Comparison.open(disk.now, read, placement, pair, n, (_, result) => void opened.push(result));
   disk.run();
