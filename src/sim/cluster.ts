@@ -7,6 +7,7 @@ import type { CoreEvent } from '../core/events.ts';
 import { peerId, type PeerId } from '../core/ids.ts';
 import { type MemberState, stateOf } from '../core/member-table.ts';
 import { defaultProbeTimes, type ProbeTimes } from '../core/prober.ts';
+import type { ReaperTimes } from '../core/reaper.ts';
 import type { Reply, Request } from '../core/coordinator.ts';
 import { defaultNetworkOptions, type NetworkOptions } from './links.ts';
 import { SimNetwork } from './network.ts';
@@ -22,6 +23,7 @@ export interface ClusterOptions {
   /** Tokens of each peer. */
   readonly weight?: number;
   readonly times?: ProbeTimes;
+  readonly reaping?: ReaperTimes;
   readonly network?: Partial<NetworkOptions>;
   readonly storage?: Partial<StorageOptions>;
   /** How many peers, the first ones, every peer dials at its start. */
@@ -56,7 +58,14 @@ export class Cluster {
         world,
         network: this.network,
         storage: new SimStorage(world, index, storage),
-        settings: { cluster: 'sim', partitions, durableMin: 2, self, times },
+        settings: {
+          cluster: 'sim',
+          partitions,
+          durableMin: 2,
+          self,
+          times,
+          ...(options.reaping === undefined ? {} : { reaping: options.reaping }),
+        },
         bootstrap: names.slice(0, bootstrap).filter((name) => name !== id),
         event: (peer, event) => {
           for (const listener of this.#listeners) listener(peer, event);

@@ -87,6 +87,8 @@ export function runSimulation(options: SimulationOptions): SimulationResult {
     partitions,
     network: { codec: coded, latencyMs },
     storage: { commitMs, copies: coded },
+    // Runs are short: tombstones are reaped within them.
+    reaping: { intervalMs: 2000, tombstoneAgeMs: 20_000 },
   });
   const peerEvents = new Map<string, number>();
   cluster.onEvent((_, event) => count(peerEvents, event));

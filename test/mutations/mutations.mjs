@@ -1,8 +1,6 @@
 /**
  * Mistakes that somebody might make, each as a change of one place in the sources, with the tests that must notice it. The text to be replaced occurs exactly
  * once in its file; where it does not any more, the mutation has to follow the code.
- *
- * To come with what they mutate: reaping a tombstone before all primaries have it.
  */
 
 const stories = 'test/stories';
@@ -41,9 +39,25 @@ export const mutations = [
     name: 'drop the context',
     why: 'Nothing is ever replaced: each put leaves one more sibling.',
     file: 'src/core/replica.ts',
-    search: 'update(local, command.context, this.actor',
-    replace: 'update(local, [], this.actor',
+    search: 'update(local, command.context, this.#actor',
+    replace: 'update(local, [], this.#actor',
     tests: [quorums, stories],
+  },
+  {
+    name: 'reap tombstones early',
+    why: 'A peer that was away brings the deleted value back.',
+    file: 'src/core/membership.ts',
+    search: "if (peer !== this.self && (state !== 'alive' || !this.#options.calls.linked(peer))) return undefined;",
+    replace: "if (peer !== this.self && (state !== 'alive' || !this.#options.calls.linked(peer))) continue;",
+    tests: [directed],
+  },
+  {
+    name: 'reap without a floor',
+    why: 'The next put of a reaped key gives a dot again.',
+    file: 'src/core/replica.ts',
+    search: 'if (isHigher) this.#floor = own;',
+    replace: '',
+    tests: ['test/unit/reaper.test.ts'],
   },
   {
     name: 'last write wins instead of siblings',

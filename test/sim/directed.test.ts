@@ -5,7 +5,7 @@
 
 import { describe, expect, it } from 'vitest';
 
-import { get, held, hintsLeft, mesh, placesOf, put, tryPut } from './support/story.ts';
+import { get, held, hintsLeft, mesh, placesOf, put, remove, tryPut } from './support/story.ts';
 
 const key = 'cart';
 
@@ -52,6 +52,31 @@ describe('hints alone', () => {
     cluster.peer(owner).start();
     cluster.world.runFor(20_000);
     expect(held(cluster, owner, key)).toEqual(['v1']);
+  });
+});
+
+describe('reaping', () => {
+  const reaping = { intervalMs: 1000, tombstoneAgeMs: 15_000 };
+
+  it('[TS1] waits for a member that is away with an old copy, and removes the tombstone everywhere once it has been told', () => {
+    const cluster = mesh({ reaping });
+    const { primaries, fallbacks } = placesOf(cluster, key);
+    const [first = 0, , away = 0] = primaries;
+    const { context } = put(cluster, first, key, 'v1', { w: 3 });
+    cluster.peer(away).kill();
+    cluster.world.runUntil(() => cluster.allSee(away, 'dead'), 20_000);
+    expect(remove(cluster, first, key, context).outcome).toBe('ok');
+    cluster.world.runFor(60_000);
+    cluster.peer(away).start();
+    cluster.world.runUntil(() => cluster.whole, 20_000);
+    cluster.world.runFor(10_000);
+    expect(primaries.map((peer) => held(cluster, peer, key))).toEqual([[], [], []]);
+    expect(get(cluster, fallbacks[0] ?? 0, key, { r: 3 }).values).toEqual([]);
+    cluster.world.runFor(120_000);
+    expect(get(cluster, fallbacks[0] ?? 0, key, { r: 3 })).toMatchObject({ values: [], context: [] });
+    const again = put(cluster, first, key, 'v2', { w: 3 });
+    expect(again.dot?.counter).toBeGreaterThan(2);
+    expect(get(cluster, fallbacks[0] ?? 0, key, { r: 3 }).values).toEqual(['v2']);
   });
 });
 
