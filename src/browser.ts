@@ -59,7 +59,7 @@ export async function createPeer(options: BrowserPeerOptions = {}): Promise<Mesh
     const runtime = new Runtime({
       clock: systemClock,
       storage,
-      network: createLibp2pNetwork({ cluster, privateKey: identity.privateKey, transports: [meshWebSockets()], bootstrap, dht: 'client' }),
+      network: createLibp2pNetwork({ cluster, privateKey: identity.privateKey, transports: [meshWebSockets()], bootstrap }),
       peer: {
         cluster,
         partitions,

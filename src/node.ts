@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { systemClock, systemRandom } from './adapters/clock.ts';
 import { createIdentity, type KeyIdentity, loadIdentity, saveIdentity } from './adapters/identity.ts';
 import { openLevelStorage } from './adapters/level.ts';
+import { clusterDht } from './adapters/libp2p-dht.ts';
 import { nodeTransports } from './adapters/libp2p-node.ts';
 import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
@@ -66,7 +67,7 @@ export async function createPeer(options: NodePeerOptions = {}): Promise<MeshPee
         listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'],
         ...(options.announce === undefined ? {} : { announce: options.announce }),
         bootstrap,
-        dht: 'server',
+        dht: clusterDht,
       }),
       peer: {
         cluster,

@@ -11,7 +11,6 @@ import { gossipsub } from '@chainsafe/libp2p-gossipsub';
 import type { Identify } from '@libp2p/identify';
 import { identify } from '@libp2p/identify';
 import type { Connection, Libp2p, PrivateKey, ServiceMap, Stream } from '@libp2p/interface';
-import { kadDHT, passthroughMapper } from '@libp2p/kad-dht';
 import { noise } from '@libp2p/noise';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import type { Ping } from '@libp2p/ping';
@@ -25,6 +24,7 @@ import type { PeerId } from '../core/ids.ts';
 import { peerId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import type { Network, NetworkHandlers } from '../ports.ts';
+import type { DhtFactory } from './libp2p-dht.ts';
 import { Bootstrap, Rendezvous } from './libp2p-discovery.ts';
 import type { Report } from './libp2p-events.ts';
 import { errorText } from './libp2p-events.ts';
@@ -42,8 +42,8 @@ export interface Libp2pNetworkOptions {
   readonly announce?: readonly string[];
   /** Multiaddrs of peers to start from, with or without `/p2p/<id>`. */
   readonly bootstrap?: readonly string[];
-  /** `server` answers others (a peer that can be dialled), `client` only asks, `off` does neither. Default `client`. */
-  readonly dht?: 'server' | 'client' | 'off';
+  /** Finds members of unknown address; for peers that can be dialled themselves. */
+  readonly dht?: DhtFactory;
   /** More libp2p services: a relay, AutoNAT, identify-push. */
   readonly services?: ServiceFactoryMap;
   /** Refuses to dial an address. By default none is refused: local addresses are what a cluster on one host or in a LAN has. */
@@ -129,7 +129,7 @@ class Libp2pNetwork implements Network {
     this.#listenToGossip(node, handlers);
     this.#bootstrap = new Bootstrap({ node, links, addresses: this.#bootstrapAddresses, report: this.#report });
     this.#bootstrap.start();
-    if (this.#options.dht === 'off') return;
+    if (this.#options.dht === undefined) return;
     this.#rendezvous = new Rendezvous({ node, links, cluster: this.#options.cluster, report: this.#report });
     this.#rendezvous.start();
   }
@@ -223,14 +223,7 @@ class Libp2pNetwork implements Network {
   }
 
   #services(): ServiceFactoryMap<Services> {
-    const { dht = 'client', services = {} } = this.#options;
-    const kad = kadDHT({
-      protocol: `${this.#prefix}/kad/1.0.0`,
-      clientMode: dht !== 'server',
-      peerInfoMapper: passthroughMapper,
-      allowQueryWithZeroPeers: true,
-      alpha: 3,
-    });
+    const { dht, services = {} } = this.#options;
     const own: ServiceFactoryMap<Services> = {
       identify: identify(),
       ping: ping(),
@@ -248,7 +241,7 @@ class Libp2pNetwork implements Network {
         maxTopicBytesPerPeer: 64 * 1024,
       }),
     };
-    return { ...services, ...own, ...(dht === 'off' ? {} : { dht: kad }) };
+    return { ...services, ...own, ...(dht === undefined ? {} : { dht: dht(this.#prefix) }) };
   }
 
   #listenToGossip(node: Libp2p<Services>, handlers: NetworkHandlers): void {

@@ -157,8 +157,9 @@ export class Membership implements MembersView {
   #recognise(now: Instant, summary: readonly MemberSummary[] | undefined): void {
     if (this.#isKnown) return;
     const known = summary?.find(({ peer }) => peer === this.self);
-    const { incarnation = -1, sequence = 0 } = this.#remembered ?? {};
-    if (known !== undefined && (known.incarnation > incarnation || (known.incarnation === incarnation && known.sequence > sequence))) {
+    const { incarnation = -1 } = this.#remembered ?? {};
+    // A later sequence is no sign: the last word of a tab that closes is told and often not stored any more.
+    if (known !== undefined && known.incarnation > incarnation) {
       this.#options.setBack();
       this.#record = { ...this.#record, incarnation: Math.max(this.#record.incarnation, known.incarnation + 1) };
     }

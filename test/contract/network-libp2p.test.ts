@@ -13,6 +13,7 @@ import { createIdentity } from '../../src/adapters/identity.ts';
 import type { NetworkEvent } from '../../src/adapters/libp2p-events.ts';
 import { nodeTransports } from '../../src/adapters/libp2p-node.ts';
 import type { Libp2pNetworkOptions } from '../../src/adapters/libp2p.ts';
+import { clusterDht } from '../../src/adapters/libp2p-dht.ts';
 import { createLibp2pNetwork } from '../../src/adapters/libp2p.ts';
 import { SeededRandom } from '../../src/core/random.ts';
 import type { Network } from '../../src/ports.ts';
@@ -41,7 +42,7 @@ function create(seed: number, options: Partial<Libp2pNetworkOptions> = {}): Netw
     privateKey: createIdentity(new SeededRandom(seed).bytes(32)).privateKey,
     transports: nodeTransports(),
     listen: [tcpAddress],
-    dht: 'server',
+    dht: clusterDht,
     onEvent: (event) => void events.push(event),
     ...options,
   });

@@ -3,6 +3,7 @@
 import '../../src/adapters/polyfill.ts';
 import { createIdentity } from '../../src/adapters/identity.ts';
 import type { KeyIdentity } from '../../src/adapters/identity.ts';
+import { clusterDht } from '../../src/adapters/libp2p-dht.ts';
 import { createLibp2pNetwork } from '../../src/adapters/libp2p.ts';
 import { nodeTransports } from '../../src/adapters/libp2p-node.ts';
 import { createMemoryHub } from '../../src/adapters/memory-network.ts';
@@ -29,7 +30,7 @@ function libp2pWorld(listen: string): NetworkWorld {
         transports: nodeTransports(),
         listen: [listen],
         bootstrap,
-        dht: 'server',
+        dht: clusterDht,
       }),
     peerId: (seed) => identity(seed).peerId,
   };
