@@ -254,6 +254,15 @@ export class Runtime {
 
   #emit(event: CoreEvent): void {
     const timed: MeshEvent = { ...event, at: this.#clock.wall() };
-    for (const listener of this.#listeners) listener(timed);
+    for (const listener of this.#listeners) {
+      try {
+        listener(timed);
+      } catch (error) {
+        // The listener's mistake is told as one of its own: the peer goes on.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 }
