@@ -17,8 +17,8 @@ import { type Member, MemberTable, stateOf, type TableOptions } from './member-t
 import type { Answer, MemberRecord, MemberSummary, Notice, Rumors, SignedMember, Suspicion } from './messages.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
-import { aloneMs } from './replica.ts';
 import type { Random } from './random.ts';
+import type { Standing } from './replica.ts';
 import type { MembersView } from './targets.ts';
 import type { Timers } from './timers.ts';
 import { protocolVersion } from './wire.ts';
@@ -35,10 +35,8 @@ export interface SelfDescription {
 export interface MembershipOptions extends TableOptions {
   readonly self: SelfDescription;
   readonly times: ProbeTimes;
-  /** Another member remembers more of this peer than its own store does. */
-  readonly setBack: () => void;
-  /** What others remember of this peer has been taken into account, or there are none. */
-  readonly recognised: () => void;
+  /** What has come of the question what others remember of this peer. Called once. */
+  readonly recognised: (standing: Standing) => void;
   readonly calls: Calls;
   readonly timers: Timers;
   readonly random: Random;
@@ -51,6 +49,8 @@ export interface MembershipOptions extends TableOptions {
 
 const syncIntervalMs = 1500;
 const gossipDelayMs = 20;
+/** How long after its start a peer waits for others that remember it. */
+const aloneMs = 2000;
 /** A peer whose ring differs is not asked again and again while the answer is on its way. */
 const compareEveryMs = 200;
 
@@ -64,7 +64,6 @@ export class Membership implements MembersView {
   #record: MemberRecord;
   /** Its own record as its store has it from the run before. */
   #remembered: MemberRecord | undefined;
-  #isKnown = false;
   #hasAppeared = false;
 
   constructor(options: MembershipOptions) {
@@ -121,49 +120,32 @@ export class Membership implements MembersView {
       }
       if (this.#remembered !== undefined) this.#record = { ...this.#record, incarnation: this.#remembered.incarnation + 1 };
       this.#record = { ...this.#record, addresses };
-      if (remembersOthers) this.#options.timers.at(now.mono + aloneMs, (then) => this.#stayUnknown(then));
-      else this.#know(now);
+      if (remembersOthers) this.#options.timers.at(now.mono + aloneMs, (then) => this.#appear(then, 'unknown'));
+      else this.#appear(now, 'known');
       this.#prober.start(now);
       this.#scheduleSync(now);
       done(now, undefined);
     });
   }
 
-  /** Takes its place in the mesh, once. */
-  #appear(now: Instant): void {
+  /** Takes its place in the mesh, once. What the others say from then on may be what this run has told them. */
+  #appear(now: Instant, standing: Standing): void {
     if (this.#hasAppeared) return;
     this.#hasAppeared = true;
+    this.#options.recognised(standing);
     this.#announce(now, {});
   }
 
-  /** What the others remember of this peer is known, or there is nobody to ask. */
-  #know(now: Instant): void {
-    if (this.#isKnown) return;
-    this.#isKnown = true;
-    this.#options.recognised();
-    this.#appear(now);
-  }
-
-  /** Nobody has answered: what the others say from now on may be what this run has told them. The store begins an epoch with its next version. */
-  #stayUnknown(now: Instant): void {
-    this.#isKnown = true;
-    this.#appear(now);
-  }
-
   /**
-   * Another member's first word of this peer, before it hears the new record: when it remembers more of this peer than the peer itself, the store was set back,
-   * or is a copy (VR3).
+   * Another member's first word of this peer, before it hears the new record: when it remembers a later run than the peer's own store, that was set back, or is a
+   * copy (VR3). A later sequence is no sign: the last word of a tab that closes is told and often not stored any more.
    */
   #recognise(now: Instant, summary: readonly MemberSummary[] | undefined): void {
-    if (this.#isKnown) return;
-    const known = summary?.find(({ peer }) => peer === this.self);
-    const { incarnation = -1 } = this.#remembered ?? {};
-    // A later sequence is no sign: the last word of a tab that closes is told and often not stored any more.
-    if (known !== undefined && known.incarnation > incarnation) {
-      this.#options.setBack();
-      this.#record = { ...this.#record, incarnation: Math.max(this.#record.incarnation, known.incarnation + 1) };
-    }
-    this.#know(now);
+    if (this.#hasAppeared) return;
+    const known = summary?.find(({ peer }) => peer === this.self)?.incarnation ?? -1;
+    const isSetBack = known > (this.#remembered?.incarnation ?? -1);
+    if (isSetBack) this.#record = { ...this.#record, incarnation: Math.max(this.#record.incarnation, known + 1) };
+    this.#appear(now, isSetBack ? 'setBack' : 'known');
   }
 
   /** Changes this peer's own record and tells the others. */

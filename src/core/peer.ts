@@ -102,8 +102,7 @@ export class Peer {
       emit,
       gossip: (rumors) => void this.#outbox.push({ type: 'gossip', rumors }),
       notify: (to, body) => this.#send(to, { kind: 'notice', body }),
-      setBack: () => this.replica.setBack(),
-      recognised: () => this.replica.recognised(),
+      recognised: (standing) => this.replica.recognised(standing),
       connect: (peer, addresses) => void this.#outbox.push({ type: 'connect', peer, addresses }),
     });
     const hinted = (owner: string): void => this.hints.added(owner as PeerId);
@@ -178,9 +177,9 @@ export class Peer {
   }
 
   #startMembers(addresses: readonly string[]): void {
-    this.hints.start((begun, hintsError) => {
+    this.hints.start((_, hintsError) => {
       if (hintsError !== undefined) return this.#startDone(hintsError);
-      this.replica.awaitRecognition(begun);
+      this.replica.awaitRecognition();
       this.membership.start(addresses, (now, error) => {
         this.#startDone(error);
         if (error !== undefined) return;

@@ -9,7 +9,6 @@
  * version comes back to the others by the usual ways. A store counts on from a floor where it has removed dots of its own, so that none is given twice.
  */
 
-import type { CallFailure, Calls } from './calls.ts';
 import type { Disk } from './disk.ts';
 import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
@@ -31,6 +30,8 @@ export const defaultReaperTimes: ReaperTimes = { intervalMs: 30_000, tombstoneAg
 
 const pageSize = 100;
 const callTimeoutMs = 10_000;
+
+type ReapCall = Extract<Call, { type: 'reap' }>;
 
 /** The members without whose word nothing may be reaped: all that have not left. Undefined when one of them cannot be asked. */
 export type Everyone = () => readonly PeerId[] | undefined;
@@ -112,41 +113,36 @@ export class Reaper {
     });
   }
 
-  /** Asks everyone for their word, and then to remove what all agree on. */
+  /** Asks everyone for their word, and then to remove what all agree on; `done` is told how many are gone everywhere. */
   #ask(now: Instant, peers: readonly PeerId[], entries: readonly LeafEntry[], done: (now: Instant, reaped: number) => void): void {
-    if (entries.length === 0) return done(now, 0);
-    let agreed = [...entries];
-    const vote = (peer: PeerId, next: (now: Instant) => void): void => {
-      ask(this.#env.calls, now, peer, { type: 'reap', entries, commit: false }, (then, votes) => {
-        agreed = agreed.filter((entry) => votes[entries.indexOf(entry)] === true);
+    this.#round(now, peers, { type: 'reap', entries, commit: false }, (then, agreed) => {
+      // A member that came or went meanwhile has not been asked.
+      if (this.#everyone()?.join() !== peers.join()) return done(then, 0);
+      this.#round(then, peers, { type: 'reap', entries: agreed, commit: true }, (later, gone) => done(later, gone.length));
+    });
+  }
+
+  /** Asks everyone; `done` gets the entries to which all have said yes. No answer is no. */
+  #round(now: Instant, peers: readonly PeerId[], call: ReapCall, done: (now: Instant, agreed: readonly LeafEntry[]) => void): void {
+    if (call.entries.length === 0) return done(now, []);
+    const votes: (readonly boolean[])[] = [];
+    const ask = (peer: PeerId, next: (now: Instant) => void): void => {
+      this.#env.calls.ask(now, peer, call, { timeoutMs: callTimeoutMs, ring: '' }, (then, answer) => {
+        votes.push(typeof answer === 'object' && answer.type === 'reaped' ? answer.agreed : []);
         next(then);
       });
     };
-    this.#each(now, peers, vote, (then) => {
-      // A member that came or went meanwhile has not been asked.
-      const stillAll = this.#everyone();
-      if (agreed.length === 0 || stillAll?.join() !== peers.join()) return done(then, 0);
-      const commit = (peer: PeerId, next: (now: Instant) => void): void =>
-        ask(this.#env.calls, then, peer, { type: 'reap', entries: agreed, commit: true }, next);
-      this.#each(then, peers, commit, (later) => done(later, agreed.length));
-    });
+    this.#each(now, peers, ask, (then) =>
+      done(
+        then,
+        call.entries.filter((_, index) => votes.every((vote) => vote[index] === true)),
+      ),
+    );
   }
 }
 
-/** Undefined answers count as no. */
-function ask(calls: Calls, now: Instant, peer: PeerId, call: Call, done: (now: Instant, votes: readonly boolean[]) => void): void {
-  calls.ask(now, peer, call, { timeoutMs: callTimeoutMs, ring: '' }, (then, answer: Answer | CallFailure) => {
-    done(then, typeof answer === 'object' && answer.type === 'reaped' ? answer.agreed : []);
-  });
-}
-
 /** Serves one side of a reaping: votes, or removes what is as it was voted on. */
-export function serveReap(
-  env: Environment,
-  now: Instant,
-  call: Extract<Call, { type: 'reap' }>,
-  answer: (now: Instant, answer: Answer) => void,
-): void {
+export function serveReap(env: Environment, now: Instant, call: ReapCall, answer: (now: Instant, answer: Answer) => void): void {
   const agreed = call.entries.map(() => false);
   let open = agreed.length;
   if (open === 0) return answer(now, { type: 'reaped', agreed });

@@ -22,6 +22,9 @@ import { buryExpired, deletedAt, emptyRecord, recordSize, resolve, type RecordSe
 import { textToBytes, fromByteString } from './bytes.ts';
 import { compareSets, counterOf, has, merge, update, type VersionVector } from './versions.ts';
 
+/** What other members remember of this store: no more than itself, or more, or they could not be asked. */
+export type Standing = 'known' | 'setBack' | 'unknown';
+
 export interface Minted {
   readonly record: RecordSet;
   readonly dot: Dot;
@@ -29,8 +32,6 @@ export interface Minted {
 
 type Done<T> = (now: Instant, result: T | MeshError) => void;
 
-/** How long after its start a store waits for others that remember it. */
-export const aloneMs = 2000;
 const epochStep = 2 ** 30;
 const recordMaxBytes = limits.frameMaxBytes / 2;
 
@@ -48,7 +49,7 @@ export class Replica {
   #epochIsStored = true;
   /** The highest counter of the actor among records that were reaped: their dots must not be given again. */
   #floor = 0;
-  #unrecognisedUntil: number | undefined;
+  #standing: Standing | 'awaited' = 'known';
 
   constructor(options: { disk: Disk; durable: boolean; partitions: number; random: Random; emit: (event: CoreEvent) => void }) {
     this.#disk = options.disk;
@@ -101,8 +102,13 @@ export class Replica {
 
   /** `owner`: the primary in whose place this fallback takes the put; it keeps a hint for it. With `RECORD_CORRUPT` nothing was changed. */
   mint(now: Instant, command: PutCommand, owner: PeerId | undefined, done: Done<Minted>): void {
-    if (!this.#mayMint(now))
+    if (this.#standing === 'awaited') {
       return done(now, new MeshError('NOT_OWNER', 'this peer has just started and waits for what the others remember of it'));
+    }
+    if (this.#standing === 'unknown') {
+      this.#standing = 'known';
+      this.#nextEpoch('nobody could be asked whether the store was set back');
+    }
     const address = addressOf(command.bucket, command.key);
     this.records.open(now, address, command.n, (then, local) => {
       if (local instanceof MeshError) return done(then, local);
@@ -123,28 +129,16 @@ export class Replica {
   }
 
   /**
-   * A store that was set back does not know it, and would give dots again. So after a start it mints nothing until another member has said what it remembers; or,
-   * when there is nobody to ask for a while, under a new epoch.
+   * A store that was set back does not know it, and would give dots again. So after a start it mints nothing until another member has said what it remembers, or
+   * there was nobody to ask.
    */
-  #mayMint(now: Instant): boolean {
-    if (this.#unrecognisedUntil === undefined) return true;
-    if (now.mono < this.#unrecognisedUntil) return false;
-    this.recognised();
-    this.#nextEpoch('nobody could be asked whether the store was set back');
-    return true;
+  awaitRecognition(): void {
+    this.#standing = 'awaited';
   }
 
-  /** From the start until `recognised`, or for so long. */
-  awaitRecognition(now: Instant): void {
-    this.#unrecognisedUntil = now.mono + aloneMs;
-  }
-
-  recognised(): void {
-    this.#unrecognisedUntil = undefined;
-  }
-
-  setBack(): void {
-    this.#nextEpoch('other members remember a later run of this store');
+  recognised(standing: Standing): void {
+    this.#standing = standing;
+    if (standing === 'setBack') this.#nextEpoch('other members remember a later run of this store');
   }
 
   #value(now: Instant, command: PutCommand): Stored {
@@ -226,7 +220,8 @@ export class Replica {
     if (address === undefined) return this.dropDue(row, done);
     this.records.readHeld(address, (read, held) => {
       if (held instanceof MeshError) return done(read);
-      this.records.open(read, address, held.n || 1, (then, local) => {
+      if (held.n === 0) return this.dropDue(row, done);
+      this.records.open(read, address, held.n, (then, local) => {
         if (local instanceof MeshError) return done(then);
         const next = buryExpired(local, now.wall);
         if (next === local) return this.dropDue(row, done);

@@ -52,6 +52,22 @@ export const mutations = [
     tests: [directed],
   },
   {
+    name: 'trust a store that was set back',
+    why: 'It gives dots again, and what was written with them is lost.',
+    file: 'src/core/membership.ts',
+    search: "this.#appear(now, isSetBack ? 'setBack' : 'known');",
+    replace: "this.#appear(now, 'known');",
+    tests: [directed],
+  },
+  {
+    name: 'mint before anyone has been asked',
+    why: 'A store that was set back gives dots again in its first moments.',
+    file: 'src/core/replica.ts',
+    search: "this.#standing = 'awaited';",
+    replace: '',
+    tests: [directed],
+  },
+  {
     name: 'reap without a floor',
     why: 'The next put of a reaped key gives a dot again.',
     file: 'src/core/replica.ts',

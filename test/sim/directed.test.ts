@@ -5,6 +5,8 @@
 
 import { describe, expect, it } from 'vitest';
 
+import type { Cluster } from '../../src/sim/cluster.ts';
+import type { StorageSnapshot } from '../../src/sim/storage.ts';
 import { get, held, hintsLeft, mesh, placesOf, put, remove, tryPut } from './support/story.ts';
 
 const key = 'cart';
@@ -52,6 +54,56 @@ describe('hints alone', () => {
     cluster.peer(owner).start();
     cluster.world.runFor(20_000);
     expect(held(cluster, owner, key)).toEqual(['v1']);
+  });
+});
+
+describe('a store that comes back', () => {
+  /** A mesh in which the first primary of the key is down, with what its disk held then. */
+  const stopped = (): { cluster: Cluster; first: number; others: number[]; before: StorageSnapshot } => {
+    const cluster = mesh();
+    const [first = 0, ...others] = placesOf(cluster, key).primaries;
+    put(cluster, first, key, 'v1', { w: 3 });
+    cluster.peer(first).kill();
+    cluster.world.runUntil(() => cluster.allSee(first, 'dead'), 20_000);
+    return { cluster, first, others, before: cluster.peer(first).storage.snapshot() };
+  };
+  const restarted = (cluster: Cluster, peer: number): void => {
+    cluster.peer(peer).start();
+    cluster.world.runUntil(() => cluster.whole, 20_000);
+  };
+
+  it('[VR3] from a copy of its folder gives no dot again, though no client tells it of later versions', () => {
+    const { cluster, first, before } = stopped();
+    restarted(cluster, first);
+    const forgotten = put(cluster, first, 'other', 'v1', { w: 3 }).dot;
+    cluster.peer(first).kill();
+    cluster.peer(first).storage.rollback(before, true);
+    restarted(cluster, first);
+    const next = put(cluster, first, 'other', 'v2', { w: 1, mode: 'sloppy' }).dot;
+    expect(next).not.toEqual(forgotten);
+    cluster.world.runFor(5000);
+    expect(get(cluster, first, 'other', { r: 3 }).values).toContain('v2');
+  });
+
+  it('[VR3] [VR6] as it was keeps its actor: contexts do not grow with each restart', () => {
+    const { cluster, first } = stopped();
+    const actor = get(cluster, placesOf(cluster, key).fallbacks[0] ?? 0, key).context[0]?.actor;
+    restarted(cluster, first);
+    expect(put(cluster, first, key, 'v2', { w: 3 }).dot?.actor).toBe(actor);
+  });
+
+  it('[VR3] [QR8] alone takes a put after a while, under a new epoch', () => {
+    const { cluster, first, others } = stopped();
+    const actor = get(cluster, others[0] ?? 0, key).context[0]?.actor;
+    for (const peer of cluster.peers) if (peer.index !== first) peer.kill();
+    cluster.peer(first).start();
+    cluster.world.runUntil(() => cluster.peer(first).serving, 20_000);
+    const alone = { w: 1, mode: 'sloppy' } as const;
+    expect(tryPut(cluster, first, 'early', 'v', { ...alone, budgetMs: 500 })).toMatchObject({ type: 'failed' });
+    cluster.world.runFor(3000);
+    const { dot } = put(cluster, first, key, 'v2', alone);
+    expect(dot?.actor.split('.')[0]).toBe(actor?.split('.')[0]);
+    expect(dot?.actor).not.toBe(actor);
   });
 });
 

@@ -4,7 +4,7 @@
 
 import { describe, expect, it } from 'vitest';
 
-import { addressOfDueKey, dueKey } from '../../src/core/layout.ts';
+import { addressOfDueKey, dueKey, recordKey } from '../../src/core/layout.ts';
 import { recordDigest } from '../../src/core/merkle.ts';
 import { buryExpired, decodeRecord, encodeRecord, liveSiblings, type RecordSet } from '../../src/core/record.ts';
 import { addressOfKey, command, dotsOf, OneReplica, valuesOf } from './support/one-replica.ts';
@@ -50,6 +50,19 @@ describe('values that expire', () => {
     one.store('k', record);
     one.disk.run();
     expect(valuesOf(one.read('k'))).toEqual(['-']);
+  });
+
+  it('[TS3] [AE1] a row that has outlived its record is removed, and is in nobody’s way', () => {
+    const one = new OneReplica('s');
+    const row = dueKey('e', wall, addressOfKey('k'));
+    one.disk.rows.set(row, new Uint8Array(0));
+    one.replica.bury(one.disk.now, row, addressOfKey('k'), () => {});
+    one.disk.step();
+    // A put that comes meanwhile is stored with the n of its own bucket.
+    one.put(command('k', 'v'));
+    expect(dueRows(one)).toEqual([]);
+    expect(one.disk.rows.get(recordKey(addressOfKey('k')))?.[1]).toBe(3);
+    expect(one.inconsistencies(['k'])).toEqual([]);
   });
 
   it('[TS3] leave their siblings alone', () => {
