@@ -5,6 +5,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { SeededRandom } from '../../src/core/random.ts';
 import { Timers } from '../../src/core/timers.ts';
 import { holds } from './property.ts';
 
@@ -88,6 +89,38 @@ describe('timers', () => {
       }),
     );
     expect(total).toBeGreaterThan(150);
+  });
+
+  it('[QR9] fire in order when most of very many have been cancelled', () => {
+    const timers = new Timers();
+    const random = new SeededRandom(1);
+    const expected: [at: number, name: number][] = [];
+    const fired: number[] = [];
+    for (let name = 0; name < 5000; name++) {
+      const at = random.below(1000);
+      const cancel = timers.at(at, () => fired.push(name));
+      if (random.below(10) > 0) cancel();
+      else expected.push([at, name]);
+      // Cancelling twice, or after the end, is nothing.
+      if (random.below(2) > 0 && expected.at(-1)?.[1] !== name) cancel();
+    }
+    timers.fire({ mono: 1000, wall: 0 });
+    expect(fired).toEqual(expected.sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, name]) => name));
+    expect(timers.next()).toBeUndefined();
+  });
+
+  it('what is wanted soon comes before any deadline, in the order of asking, and may ask for more', () => {
+    const timers = new Timers();
+    const fired: string[] = [];
+    timers.at(0, () => fired.push('deadline'));
+    timers.soon(() => {
+      fired.push('first');
+      timers.soon(() => fired.push('third'));
+    });
+    timers.soon(() => fired.push('second'));
+    expect(timers.next()).toBe(-Infinity);
+    timers.fire({ mono: 0, wall: 0 });
+    expect(fired).toEqual(['first', 'second', 'third', 'deadline']);
   });
 
   it('[QR9] a timer may cancel another one that is due at the same instant', () => {
