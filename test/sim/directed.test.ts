@@ -80,6 +80,7 @@ describe('a store that comes back', () => {
     cluster.peer(first).kill();
     cluster.peer(first).storage.rollback(before, true);
     restarted(cluster, first);
+    cluster.world.runUntil(() => cluster.peer(first).core?.replica.actor !== actor, 5000);
     expect(cluster.peer(first).core?.replica.actor).not.toBe(actor);
     expect(put(cluster, first, key, 'v3', { w: 3 }).dot?.actor).not.toBe(actor);
     expect(get(cluster, first, key, { r: 3 }).values).toContain('v3');
