@@ -23,7 +23,7 @@ import { MeshError } from './core/errors.ts';
 import { addressOf } from './core/hash.ts';
 import { type Member, stateOf } from './core/member-table.ts';
 import { ownership, partitionOf, tokenOwner, tokenPosition } from './core/ring.ts';
-import type { Runtime } from './runtime.ts';
+import type { Driver } from './runtime.ts';
 import { repair, scrub } from './upkeep.ts';
 import { version } from './version.ts';
 
@@ -42,12 +42,12 @@ export interface MeshOptions {
 }
 
 export class Mesh implements MeshPeer {
-  readonly #runtime: Runtime;
+  readonly #runtime: Driver;
   readonly #options: MeshOptions;
   readonly #startedAt: number;
   #shares: { readonly digest: string; readonly shares: ReadonlyMap<string, number> } | undefined;
 
-  constructor(runtime: Runtime, options: MeshOptions) {
+  constructor(runtime: Driver, options: MeshOptions) {
     this.#runtime = runtime;
     this.#options = options;
     this.#startedAt = runtime.now().mono;

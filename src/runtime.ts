@@ -13,6 +13,16 @@ import { decodeRumors, encodeRumors } from './core/member-codec.ts';
 import { type Output, Peer, type PeerOptions } from './core/peer.ts';
 import type { Clock, Network, Storage } from './ports.ts';
 
+/** A driven peer, as the public handle needs it. */
+export interface Driver {
+  readonly peer: Peer;
+  now(): Instant;
+  onEvent(listener: (event: MeshEvent) => void): () => void;
+  request(request: Request, signal?: AbortSignal): Promise<Exclude<Reply, { type: 'failed' }>>;
+  until(condition: () => boolean, options: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface RuntimeOptions {
   readonly peer: Omit<PeerOptions, 'durable' | 'mayHaveForgotten'>;
   readonly network: Network;
@@ -25,7 +35,7 @@ const quietMs = 50;
 /** How long a stop waits for its own announcement to leave. */
 const farewellMs = 100;
 
-export class Runtime {
+export class Runtime implements Driver {
   readonly peer: Peer;
   readonly #network: Network;
   readonly #storage: Storage;

@@ -25,6 +25,8 @@ export function eventLine(event: MeshEvent, view: MeshView | undefined): EventLi
     case 'request':
       return requestLine(event);
     case 'hop':
+    case 'answer':
+    case 'compare':
       return undefined;
     case 'member': {
       const { tone, text } = stateLines[event.state];

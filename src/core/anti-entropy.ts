@@ -67,6 +67,11 @@ export class AntiEntropy {
     });
   }
 
+  /** Nobody need be compared with because of the ring that there is now. */
+  ringIsSettled(): void {
+    this.#ring = this.#env.members.placement.ring.digest;
+  }
+
   /** Compares with everyone when the ring is another one than at the last call. */
   ringMayHaveChanged(now: Instant): void {
     const { digest } = this.#env.members.placement.ring;

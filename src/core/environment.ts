@@ -16,6 +16,8 @@ export interface Environment {
   readonly members: MembersView;
   readonly random: Random;
   readonly emit: (event: CoreEvent) => void;
+  /** Numbers the gets and puts of this peer. */
+  readonly nextRun: () => number;
   /** Whether anyone wants the events: those of requests are made for nobody else. */
   readonly watched: () => boolean;
   /** A fallback keeps something for this primary now. */

@@ -18,13 +18,27 @@ export type CoreEvent =
       readonly siblings: number;
       readonly forwarded: boolean;
     }
-  /** A message took part in a request: what the demo draws as a travelling dot. */
+  /** A message took part in a request: what the demo draws as a travelling dot. `run` tells the gets and puts of this peer apart. */
   | {
       readonly type: 'hop';
+      readonly run: number;
       readonly kind: 'put' | 'store' | 'fetch';
       readonly to: string;
       readonly position: number;
       readonly role: 'primary' | 'fallback';
+    }
+  /**
+   * What came of a `hop` of the same run, `ms` after the run began. `made`: with this answer the quorum was there; `late`: the client had its answer already.
+   */
+  | {
+      readonly type: 'answer';
+      readonly run: number;
+      readonly peer: string;
+      readonly role: 'primary' | 'fallback';
+      readonly state: 'stored' | 'answered' | 'refused' | 'unreachable' | 'timeout';
+      readonly ms: number;
+      readonly made: boolean;
+      readonly late: boolean;
     }
   | {
       readonly type: 'member';
@@ -38,6 +52,18 @@ export type CoreEvent =
   | { readonly type: 'hint'; readonly action: 'stored' | 'delivered'; readonly owner: string; readonly held: number }
   /** Records of nothing but tombstones were removed everywhere (TS1). */
   | { readonly type: 'reaped'; readonly keys: number }
+  /**
+   * One step of an exchange: these nodes of the two Merkle trees were compared, and these differ. At the level `leaf` the keys below them were; `different` then
+   * counts keys. At most 64 nodes of each kind are named.
+   */
+  | {
+      readonly type: 'compare';
+      readonly peer: string;
+      readonly level: 'all' | 'group' | 'partition' | 'inner' | 'leaf';
+      readonly compared: number;
+      readonly different: number;
+      readonly nodes: readonly number[];
+    }
   /** A run of anti-entropy found and repaired differences. */
   | { readonly type: 'exchange'; readonly peer: string; readonly different: number; readonly received: number; readonly sent: number }
   /** How far a repair that was asked for has come; `peer` is who is compared with now, empty at the end. */

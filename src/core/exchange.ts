@@ -51,6 +51,7 @@ export interface ExchangeOptions {
 const deeper: Record<CompareLevel, CompareLevel | 'leaf'> = { all: 'group', group: 'partition', partition: 'inner', inner: 'leaf' };
 const callTimeoutMs = 10_000;
 const keysUnderWay = 8;
+const nodesToldMax = 64;
 
 /** One run between this peer and another one, over the buckets of one n. */
 export class ExchangeRun {
@@ -122,6 +123,7 @@ export class ExchangeRun {
       if (answer.type !== 'digests') return this.#end(then, 'the other peer answered something else');
       const same = level === 'all' && answer.digests.length === 0;
       const different = same ? [] : comparison.different(level, nodes, answer.digests);
+      this.#tell(level, nodes.length, different.length, different);
       if (different.length > 0) this.#open.push({ level: deeper[level], nodes: different });
       this.#next(then);
     });
@@ -149,9 +151,15 @@ export class ExchangeRun {
         if (ours instanceof MeshError) return this.#end(later, ours.message);
         const keys = differingKeys(ours, answer.entries);
         this.#different += keys.length;
+        this.#tell('leaf', nodes.length, keys.length, nodes);
         this.#repair(later, keys);
       });
     });
+  }
+
+  #tell(level: CompareLevel | 'leaf', compared: number, different: number, nodes: readonly number[]): void {
+    if (!this.#env.watched()) return;
+    this.#env.emit({ type: 'compare', peer: this.#peer, level, compared, different, nodes: nodes.slice(0, nodesToldMax) });
   }
 
   #repair(now: Instant, keys: readonly Address[]): void {

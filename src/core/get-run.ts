@@ -54,6 +54,8 @@ export class GetRun {
   readonly #supply: Supply;
   readonly #reply: Reply;
   readonly #readings: Reading[] = [];
+  readonly #run: number;
+  #startedAt = 0;
   #tally: Tally;
   #candidates: PeerId[] = [];
   #merged: RecordSet = emptyRecord;
@@ -67,10 +69,12 @@ export class GetRun {
     this.#address = addressOf(command.bucket, command.key);
     this.#supply = new Supply(this.#address, command.n, env.members, env.calls);
     this.#reply = reply;
+    this.#run = env.nextRun();
     this.#tally = openTally(command.r, command.mode === 'strict');
   }
 
   start(now: Instant): void {
+    this.#startedAt = now.mono;
     this.#candidates = this.#supply.bestFirst(now);
     this.#cancelTimers.push(this.#env.timers.at(now.mono + this.#command.budgetMs, (then) => this.#giveUp(then)));
     for (let i = 0; i < this.#command.r; i++) this.#askNext(now);
@@ -87,7 +91,7 @@ export class GetRun {
     this.#readings.push(reading);
     this.#tally = asked(this.#tally);
     const { calls, members, emit } = this.#env;
-    emit({ type: 'hop', kind: 'fetch', to: reading.peer, position: this.#address.position, role: reading.role });
+    emit({ type: 'hop', run: this.#run, kind: 'fetch', to: reading.peer, position: this.#address.position, role: reading.role });
     const { bucket, key, budgetMs } = this.#command;
     const options = { timeoutMs: budgetMs, ring: members.placement.ring.digest };
     calls.ask(now, reading.peer, { type: 'fetch', bucket, key }, options, (then, result) => this.#answered(then, reading, result));
@@ -123,19 +127,28 @@ export class GetRun {
       // What comes while the merged versions are being written back is on no quorum yet: it must not get into this answer (QR3). Repair takes it.
       if (this.#writingBack && !this.#replied) {
         reading.record = result.record;
-        return;
+        return this.#tell(now, reading, reading.state, false);
       }
       reading.record = this.#learn(result.record);
       const evidence = reading.role === 'primary' || result.record.context.length > 0;
+      const before = verdict(this.#tally);
       this.#tally = evidence ? succeeded(this.#tally, reading.role) : failed(this.#tally);
+      this.#tell(now, reading, reading.state, before !== 'won' && verdict(this.#tally) === 'won');
       if (this.#replied) return this.#repairAll(now);
     } else {
       reading.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
+      this.#tell(now, reading, reading.state, false);
       reading.damaged = typeof result === 'object' && result.type === 'refused' && result.code === 'RECORD_CORRUPT';
       this.#tally = failed(this.#tally);
       if (!this.#replied) this.#askNext(now);
     }
     this.#decide(now);
+  }
+
+  #tell(now: Instant, { peer, role }: Reading, state: Receipt['state'], made: boolean): void {
+    if (state === 'pending' || !this.#env.watched()) return;
+    const [run, ms, late] = [this.#run, now.mono - this.#startedAt, this.#replied];
+    this.#env.emit({ type: 'answer', run, peer, role, state, ms, made: made && !late, late });
   }
 
   /** Takes a replica's record into the merged one; returns that when the two are equal now. */

@@ -45,16 +45,17 @@ export class MemberTable {
   readonly #clusterName: string;
   readonly #members = new Map<PeerId, Member>();
   readonly #tokens = new Map<PeerId, Uint32Array>();
-  #placement: Placement;
+  /** Undefined after a change, until somebody asks. */
+  #placement: Placement | undefined;
   #view: string | undefined;
 
   constructor(options: TableOptions) {
     this.#options = options;
     this.#clusterName = `${options.cluster}/${options.partitions}`;
-    this.#placement = this.#place();
   }
 
   get placement(): Placement {
+    this.#placement ??= this.#place();
     return this.#placement;
   }
 
@@ -68,6 +69,13 @@ export class MemberTable {
 
   get size(): number {
     return this.#members.size;
+  }
+
+  /** Takes over all that another table of the same cluster knows. */
+  adopt(other: MemberTable): void {
+    for (const [peer, member] of other.#members) this.#members.set(peer, member);
+    this.#placement = other.placement;
+    this.#view = undefined;
   }
 
   sign(record: MemberRecord): SignedMember {
@@ -102,7 +110,7 @@ export class MemberTable {
     const before = this.#members.get(record.peer)?.signed.record;
     this.#members.set(record.peer, member);
     this.#view = undefined;
-    if (before === undefined || !samePlace(before, record)) this.#placement = this.#place();
+    if (before === undefined || !samePlace(before, record)) this.#placement = undefined;
   }
 
   #place(): Placement {

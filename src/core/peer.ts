@@ -107,6 +107,7 @@ export class Peer {
     });
     const hinted = (owner: string): void => this.hints.added(owner as PeerId);
     const hedging = new Hedging(this.calls);
+    let runs = 0;
     this.#env = {
       calls: this.calls,
       timers,
@@ -115,6 +116,7 @@ export class Peer {
       members: this.membership,
       random,
       emit,
+      nextRun: () => ++runs,
       watched: () => this.watched,
       hinted,
     };
@@ -233,6 +235,14 @@ export class Peer {
   gossiped(now: Instant, rumors: Rumors): void {
     if (this.#started) this.membership.hear(now, rumors);
     this.#turn(now);
+  }
+
+  /** Becomes one of a mesh that has long been together: knows what the other peer knows, and is linked to all. A simulator can see to that, nobody else. */
+  adopt(other: Peer): void {
+    const { table, self } = this.membership;
+    table.adopt(other.membership.table);
+    for (const { signed } of table.all()) if (signed.record.peer !== self) this.calls.up(signed.record.peer);
+    this.#antiEntropy.ringIsSettled();
   }
 
   linkUp(now: Instant, peer: PeerId): void {

@@ -29,6 +29,7 @@ export class PutForward {
   readonly #reply: Reply;
   readonly #deadline: number;
   readonly #patientUntil: number;
+  readonly #run: number;
   #tried = new Set<PeerId>();
   #refusal: MeshError | undefined;
 
@@ -37,6 +38,7 @@ export class PutForward {
     this.#command = command;
     this.#address = addressOf(command.bucket, command.key);
     this.#reply = reply;
+    this.#run = env.nextRun();
     this.#deadline = now.mono + command.budgetMs;
     this.#patientUntil = now.mono + Math.min(command.budgetMs, patienceMs);
   }
@@ -57,6 +59,7 @@ export class PutForward {
     const { calls, members, emit } = this.#env;
     emit({
       type: 'hop',
+      run: this.#run,
       kind: 'put',
       to: replica,
       position: this.#address.position,

@@ -39,6 +39,8 @@ export class PutRun {
   readonly #command: PutCommand;
   readonly #supply: Supply;
   readonly #writings: Writing[] = [];
+  readonly #run: number;
+  #startedAt = 0;
   readonly #reply: Reply;
   #minted: Minted | undefined;
   #tally: Tally;
@@ -53,6 +55,7 @@ export class PutRun {
     this.#address = addressOf(command.bucket, command.key);
     this.#supply = new Supply(this.#address, command.n, env.members, env.calls);
     this.#reply = reply;
+    this.#run = env.nextRun();
     this.#tally = openTally(command.mode === 'any' ? 1 : command.w, command.mode === 'strict');
   }
 
@@ -73,6 +76,8 @@ export class PutRun {
       standInAsked: false,
     };
     this.#writings.push(own);
+    this.#startedAt = now.mono;
+    this.#tellHop(own);
     this.#tally = asked(this.#tally);
     this.#cancelDeadline = this.#env.timers.at(now.mono + this.#command.budgetMs, (then) => this.#answer(then));
     this.#env.replica.mint(now, this.#command, owner, (then, minted) => {
@@ -114,12 +119,12 @@ export class PutRun {
   }
 
   #write(now: Instant, writing: Writing): void {
-    const { calls, members, emit } = this.#env;
+    const { calls, members } = this.#env;
     const { bucket, key, n, resolver, budgetMs } = this.#command;
     const record = this.#minted?.record;
     if (record === undefined) return;
     this.#tally = asked(this.#tally);
-    emit({ type: 'hop', kind: 'store', to: writing.peer, position: this.#address.position, role: writing.role });
+    this.#tellHop(writing);
     const call = { type: 'store', bucket, key, n, record, owner: writing.owner, ordered: resolver !== 'siblings' } as const;
     const options = { timeoutMs: Math.max(budgetMs, backgroundMs), ring: members.placement.ring.digest };
     calls.ask(now, writing.peer, call, options, (then, result) => this.#answered(then, writing, result));
@@ -148,12 +153,24 @@ export class PutRun {
     this.#write(now, standIn);
   }
 
+  #tellHop({ peer, role }: Writing): void {
+    this.#env.emit({ type: 'hop', run: this.#run, kind: 'store', to: peer, position: this.#address.position, role });
+  }
+
+  #tellAnswer(now: Instant, { peer, role, state }: Writing, made: boolean): void {
+    if (state === 'pending' || !this.#env.watched()) return;
+    const [run, ms, late] = [this.#run, now.mono - this.#startedAt, this.#replied];
+    this.#env.emit({ type: 'answer', run, peer, role, state, ms, made: made && !late, late });
+  }
+
   #settle(now: Instant, writing: Writing, stored: boolean): void {
     if (stored) {
       writing.state = 'stored';
       if (writing.peer === this.#env.members.self) writing.durable = this.#env.replica.durable;
     }
+    const before = verdict(this.#tally);
     this.#tally = stored ? succeeded(this.#tally, writing.role) : failed(this.#tally);
+    this.#tellAnswer(now, writing, before !== 'won' && verdict(this.#tally) === 'won');
     if (this.#tally.outstanding === 0) this.#cancelStandIns();
     this.#decide(now);
   }

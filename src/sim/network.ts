@@ -38,6 +38,8 @@ interface Frame {
   readonly generation: number;
 }
 
+/** To how many peers gossip goes at once where there are too many links to walk along all of them. */
+const fanOut = 6;
 const backoffMinMs = 100;
 const backoffMaxMs = 5000;
 
@@ -52,6 +54,8 @@ export class SimNetwork {
   readonly #indexes: ReadonlyMap<PeerId, number>;
   readonly #endpoints: (Endpoint | undefined)[];
   readonly #links = new Map<number, Link<Frame>>();
+  /** All peers are linked, though most links are made as objects only when something happens to them. */
+  #formed = false;
 
   constructor(world: World, names: readonly PeerId[], options: NetworkOptions) {
     this.#world = world;
@@ -74,6 +78,7 @@ export class SimNetwork {
 
   /** The peer is gone. `silent`: as with a power cut, the others notice only when the link is given up for dead. */
   detach(who: number, silent: boolean): void {
+    if (this.#formed) for (let other = 0; other < this.#names.length; other++) if (other !== who) this.#link(who, other);
     this.#endpoints[who] = undefined;
     for (const link of this.#linksOf(who)) {
       const own = sideOf(link, who);
@@ -82,6 +87,11 @@ export class SimNetwork {
       own.up = false;
       this.#break(link, silent ? this.#keepAliveMs() : undefined);
     }
+  }
+
+  /** Links all peers that are there, at once and without a word to them. */
+  form(): void {
+    this.#formed = true;
   }
 
   connect(who: number, peer: PeerId): void {
@@ -98,7 +108,8 @@ export class SimNetwork {
   /** False when there is surely no way to this peer now. */
   send(who: number, peer: PeerId, message: Message): boolean {
     const other = this.#indexes.get(peer);
-    const link = other === undefined ? undefined : this.#links.get(this.#pair(who, other));
+    if (other === undefined) return false;
+    const link = this.#formed ? this.#link(who, other) : this.#links.get(this.#pair(who, other));
     if (link === undefined) return false;
     const own = sideOf(link, who);
     if (!own.up || own.held.length >= this.#options.heldMax) return false;
@@ -171,7 +182,7 @@ export class SimNetwork {
   publish(who: number, rumors: Rumors): void {
     const parcel = packRumors(rumors, this.#options.codec);
     const [least, most] = this.#options.latencyMs;
-    for (const [to, hops] of this.#reachable(who)) {
+    for (const [to, hops] of this.#formed ? this.#someReachable(who) : this.#reachable(who)) {
       this.counters.gossipSent++;
       if (happens(this.#random, this.faults.gossipLoss)) {
         this.counters.gossipLost++;
@@ -198,6 +209,18 @@ export class SimNetwork {
       }
     }
     hops.delete(who);
+    return hops;
+  }
+
+  #someReachable(who: number): Map<number, number> {
+    const hops = new Map<number, number>();
+    for (let i = 0; i < fanOut; i++) {
+      const to = this.#random.below(this.#names.length);
+      if (to === who) continue;
+      const link = this.#link(who, to);
+      const { up, cuts } = sideOf(link, who);
+      if (link.open && up && cuts === 0) hops.set(to, 1);
+    }
     return hops;
   }
 
@@ -337,8 +360,17 @@ export class SimNetwork {
   #link(a: number, b: number): Link<Frame> {
     const pair = this.#pair(a, b);
     let link = this.#links.get(pair);
-    if (link === undefined) this.#links.set(pair, (link = openLink(Math.min(a, b), Math.max(a, b))));
+    if (link === undefined) {
+      this.#links.set(pair, (link = openLink(Math.min(a, b), Math.max(a, b))));
+      if (this.#formed && this.#endpoints[a] !== undefined && this.#endpoints[b] !== undefined) this.#openAtOnce(link);
+    }
     return link;
+  }
+
+  #openAtOnce(link: Link<Frame>): void {
+    link.open = true;
+    link.generation = 1;
+    for (const own of link.sides) Object.assign(own, { up: true, wanted: true, generation: 1 });
   }
 
   *#linksOf(who: number): Generator<Link<Frame>> {

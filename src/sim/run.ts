@@ -50,6 +50,7 @@ const defaults = { peers: 5, ops: 1000, clients: 10 } as const;
 const withGossipMs = 5000;
 const withoutGossipMs = 30_000;
 const partitions = 128;
+const settlingMs = 500;
 /** From a fast disk to a poor one. */
 const commits = [
   [0.2, 6],
@@ -69,75 +70,172 @@ const recountMs = 60_000;
 /** How long the clients work at least, so that faults have time to strike. */
 const workMs = 45_000;
 
+/** The whole run at once. */
 export function runSimulation(options: SimulationOptions): SimulationResult {
-  const world = new World(options.seed, options.trace);
-  const random = world.stream('options');
-  const { peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, modes = 'strict' } = options;
-  const codec = happens(random, 0.4);
-  const latencyMs = pick(random, latencies);
-  const commitMs = pick(random, commits);
-  const choice = modes === 'mixed' ? random.below(10) : majority;
-  const drawn = drawFaults(random, options.faults === 'all' ? allFaultNames : defaultFaultNames);
-  const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
-  const forgets = faultNames.some((name) => (forgettingFaultNames as readonly FaultName[]).includes(name));
-  const quorum = forgets ? drawWideQuorum(random, peers) : drawQuorum(choice, Math.min(3, peers));
-  const coded = options.codec ?? codec;
-  const cluster = new Cluster(world, {
-    peers,
-    partitions,
-    network: { codec: coded, latencyMs },
-    storage: { commitMs, copies: coded },
-    // Runs are short: tombstones are reaped within them.
-    reaping: { intervalMs: 2000, tombstoneAgeMs: 20_000 },
-  });
-  const peerEvents = new Map<string, number>();
-  cluster.onEvent((_, event) => count(peerEvents, event));
-  // Nobody can keep what only one copy was asked of, when a disk forgets.
-  const weakClients = modes === 'mixed' && !forgets ? Math.ceil(clients / 3) : 0;
-  const workload = new Workload(cluster, {
-    ops,
-    clients,
-    weakClients,
-    quorum,
-    hotKeys: (1 + random.below(4)) * Math.ceil(ops / 4000),
-    wideKeys: 400,
-    lastsMs: Math.max(workMs, ops * 10),
-    budgetMs: 3000,
-  });
-  const faults = new FaultDriver(cluster, faultNames);
-  const finish = new Finish(cluster, { ...defaultFinish, convergeMs: exchangeMs * (peers + 1), quorum });
-  const violations: Violation[] = [];
-  try {
-    faults.spoilGossip();
-    cluster.startAll();
-    const togetherMs = faultNames.includes('gossip') ? withoutGossipMs : withGossipMs;
-    if (!world.runUntil(() => cluster.whole, togetherMs))
-      violations.push(late(`${peers} peers started at once are no mesh after ${togetherMs} ms`));
-    world.runFor(500);
-    faults.start();
-    workload.start();
-    if (!world.runUntil(() => workload.done, ops * 1000 + 600_000)) violations.push(late('the clients do not come to an end'));
-    faults.heal();
-    finish.recover();
-    finish.deliverHints();
-    const keys = [...workload.keys, ...cluster.peers.map((peer) => `after-${peer.index}`)];
-    if (options.repair === 'reads') finish.repairByReading(keys);
-    else finish.converge(keys);
-    finish.readReplicas(keys);
-    if (diskFaultNames.some((name) => faultNames.includes(name))) world.runFor(recountMs);
-    violations.push(...checkTrees(cluster, keys, partitions, quorum.n));
-  } catch (error) {
-    violations.push({ check: 'exception', key: '', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  const simulation = new Simulation(options);
+  while (simulation.phase !== 'healing') simulation.advance(60_000);
+  return simulation.finish();
+}
+
+/**
+ * A run in steps of virtual time, for whoever wants to watch it. However it is cut into steps, it is the same run: the event hash is the same.
+ * `gathering`: the mesh comes together. `settling`: a moment of rest. `working`: clients work while faults strike. `healing`: all that is left is `finish`.
+ */
+export class Simulation {
+  readonly world: World;
+  readonly cluster: Cluster;
+  readonly faultNames: readonly FaultName[];
+  readonly quorum: Quorum;
+  readonly #options: SimulationOptions & { readonly peers: number; readonly ops: number };
+  readonly #workload: Workload;
+  readonly #faults: FaultDriver;
+  readonly #finish: Finish;
+  readonly #monotonicAbove: number;
+  readonly #peerEvents = new Map<string, number>();
+  readonly #violations: Violation[] = [];
+  #phase: 'gathering' | 'settling' | 'working' | 'healing' = 'gathering';
+  /** When the phase ends at the latest, or is over, in virtual milliseconds. */
+  #phaseEnds: number;
+
+  constructor(options: SimulationOptions) {
+    const world = new World(options.seed, options.trace);
+    const random = world.stream('options');
+    const { peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, modes = 'strict' } = options;
+    const codec = happens(random, 0.4);
+    const latencyMs = pick(random, latencies);
+    const commitMs = pick(random, commits);
+    const choice = modes === 'mixed' ? random.below(10) : majority;
+    const drawn = drawFaults(random, options.faults === 'all' ? allFaultNames : defaultFaultNames);
+    const faultNames = options.faults === 'none' ? [] : typeof options.faults === 'object' ? options.faults : drawn;
+    const forgets = faultNames.some((name) => (forgettingFaultNames as readonly FaultName[]).includes(name));
+    const quorum = forgets ? drawWideQuorum(random, peers) : drawQuorum(choice, Math.min(3, peers));
+    const coded = options.codec ?? codec;
+    const cluster = new Cluster(world, {
+      peers,
+      partitions,
+      network: { codec: coded, latencyMs },
+      storage: { commitMs, copies: coded },
+      // Runs are short: tombstones are reaped within them.
+      reaping: { intervalMs: 2000, tombstoneAgeMs: 20_000 },
+    });
+    cluster.onEvent((_, event) => count(this.#peerEvents, event));
+    // Nobody can keep what only one copy was asked of, when a disk forgets.
+    const weakClients = modes === 'mixed' && !forgets ? Math.ceil(clients / 3) : 0;
+    this.world = world;
+    this.cluster = cluster;
+    this.faultNames = faultNames;
+    this.quorum = quorum;
+    this.#options = { ...options, peers, ops };
+    this.#monotonicAbove = quorum.n + Number(forgets);
+    this.#workload = new Workload(cluster, {
+      ops,
+      clients,
+      weakClients,
+      quorum,
+      hotKeys: (1 + random.below(4)) * Math.ceil(ops / 4000),
+      wideKeys: 400,
+      lastsMs: Math.max(workMs, ops * 10),
+      budgetMs: 3000,
+    });
+    this.#faults = new FaultDriver(cluster, faultNames);
+    this.#finish = new Finish(cluster, { ...defaultFinish, convergeMs: exchangeMs * (peers + 1), quorum });
+    this.#phaseEnds = faultNames.includes('gossip') ? withoutGossipMs : withGossipMs;
+    this.#guarded(() => {
+      this.#faults.spoilGossip();
+      cluster.startAll();
+    });
   }
-  const history = [...workload.history, ...finish.rows];
-  for (const { key, process } of workload.damaged) violations.push({ check: 'values', key, message: `${process} read a damaged value` });
-  violations.push(
-    ...finish.violations,
-    ...checkHistory(history, { isStrict: strictByName, monotonic: 2 * quorum.r > quorum.n + Number(forgets) }),
-  );
-  const strikes = bites(faults.strikes, cluster.network.counters);
-  const summary = summarize({ seed: options.seed, cluster, faultNames, quorum, history: workload.history, strikes, peerEvents });
-  return { summary, violations, history, eventHash: world.eventHash, command: replayCommand({ ...options, peers, ops }) };
+
+  get phase(): 'gathering' | 'settling' | 'working' | 'healing' {
+    return this.#phase;
+  }
+
+  /** Operations that clients have begun. */
+  get operations(): number {
+    return this.#workload.history.length;
+  }
+
+  /** Lets so many whole milliseconds pass, or fewer when a phase ends. */
+  advance(ms: number): void {
+    this.#guarded(() => {
+      const { world } = this;
+      const left = this.#phaseEnds - world.nowMs;
+      if (this.#phase === 'settling') {
+        world.runFor(Math.min(ms, left));
+        if (world.nowMs >= this.#phaseEnds) this.#work();
+        return;
+      }
+      const isOver = (): boolean => (this.#phase === 'gathering' ? this.cluster.whole : this.#workload.done);
+      if (this.#phase === 'healing') return;
+      if (!world.runUntil(isOver, Math.min(ms, left)) && world.nowMs < this.#phaseEnds) return;
+      if (this.#phase === 'gathering') this.#settle(isOver());
+      else this.#heal(isOver());
+    });
+  }
+
+  #settle(isWhole: boolean): void {
+    const { peers } = this.#options;
+    if (!isWhole) this.#violations.push(late(`${peers} peers started at once are no mesh after ${this.#phaseEnds} ms`));
+    this.#phase = 'settling';
+    this.#phaseEnds = this.world.nowMs + settlingMs;
+  }
+
+  #work(): void {
+    this.#phase = 'working';
+    this.#phaseEnds = this.world.nowMs + this.#options.ops * 1000 + 600_000;
+    this.#faults.start();
+    this.#workload.start();
+  }
+
+  #heal(isDone: boolean): void {
+    if (!isDone) this.#violations.push(late('the clients do not come to an end'));
+    this.#phase = 'healing';
+  }
+
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#phase = 'healing';
+      this.#violations.push({
+        check: 'exception',
+        key: '',
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    }
+  }
+
+  /** Heals all faults, waits until all is well again, and judges. Once, at the end. */
+  finish(): SimulationResult {
+    const { world, cluster, quorum } = this;
+    const { seed, peers, repair } = this.#options;
+    const workload = this.#workload;
+    const finish = this.#finish;
+    const broke = this.#violations.some(({ check }) => check === 'exception');
+    this.#guarded(() => {
+      if (broke) return;
+      this.#faults.heal();
+      finish.recover();
+      finish.deliverHints();
+      const keys = [...workload.keys, ...cluster.peers.map((peer) => `after-${peer.index}`)];
+      if (repair === 'reads') finish.repairByReading(keys);
+      else finish.converge(keys);
+      finish.readReplicas(keys);
+      if (diskFaultNames.some((name) => this.faultNames.includes(name))) world.runFor(recountMs);
+      this.#violations.push(...checkTrees(cluster, keys, partitions, quorum.n));
+    });
+    const history = [...workload.history, ...finish.rows];
+    const violations = [...this.#violations];
+    for (const { key, process } of workload.damaged) violations.push({ check: 'values', key, message: `${process} read a damaged value` });
+    violations.push(
+      ...finish.violations,
+      ...checkHistory(history, { isStrict: strictByName, monotonic: 2 * quorum.r > this.#monotonicAbove }),
+    );
+    const strikes = bites(this.#faults.strikes, cluster.network.counters);
+    const { faultNames } = this;
+    const summary = summarize({ seed, cluster, faultNames, quorum, history: workload.history, strikes, peerEvents: this.#peerEvents });
+    return { summary, violations, history, eventHash: world.eventHash, command: replayCommand({ ...this.#options, peers }) };
+  }
 }
 
 /** How many peers the mesh of this seed has where nobody says how many. */

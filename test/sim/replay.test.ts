@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { checkHistory } from '../../src/sim/checker/check.ts';
 import { historyText, parseHistory } from '../../src/sim/history.ts';
-import { replayCommand, replaysExactly, runSimulation, type SimulationOptions } from '../../src/sim/run.ts';
+import { replayCommand, replaysExactly, runSimulation, Simulation, type SimulationOptions } from '../../src/sim/run.ts';
 
 const options: SimulationOptions = { seed: 7, ops: 200, modes: 'mixed', faults: 'default' };
 
@@ -28,6 +28,12 @@ describe('[IN] exact replay', () => {
     expect(traced.eventHash).toBe(first.eventHash);
     expect(lines.length).toBeGreaterThan(1000);
     expect(lines).toContainEqual(expect.stringContaining('is asked: put'));
+  });
+
+  it('cut into steps it is the same run', () => {
+    const stepped = new Simulation(options);
+    for (let step = 1; stepped.phase !== 'healing'; step++) stepped.advance(1 + ((step * 7919) % 400));
+    expect(stepped.finish().eventHash).toBe(first.eventHash);
   });
 
   it('another seed gives other events', () => {

@@ -1,0 +1,109 @@
+/** The public handle over simulated peers, and a mesh that is there at once. */
+
+import { describe, expect, it } from 'vitest';
+import { Cluster } from '../../src/sim/cluster.ts';
+import { simHandle } from '../../src/sim/handle.ts';
+import { World } from '../../src/sim/world.ts';
+
+/** Lets the world run until the promise has settled. */
+async function settled<T>(world: World, promise: Promise<T>): Promise<T> {
+  let open = true;
+  const done = promise.finally(() => (open = false));
+  for (let turn = 0; turn < 10_000 && open; turn++) {
+    world.runFor(10);
+    await Promise.resolve();
+  }
+  return done;
+}
+
+function formed(peers: number, weight = 16): Cluster {
+  const cluster = new Cluster(new World(7), { peers, weight, bootstrap: 0 });
+  cluster.startFormed();
+  return cluster;
+}
+
+describe('a formed mesh', () => {
+  it('[RG1] agrees on one ring and answers at once, whoever is asked', async () => {
+    const cluster = formed(40);
+    const { world } = cluster;
+    expect(cluster.agreed).toBe(true);
+    expect(cluster.whole).toBe(true);
+    const receipt = await settled(world, simHandle(cluster, 3).bucket('b').put('key', 'value', { mode: 'strict' }));
+    expect(receipt.outcome).toBe('ok');
+    const got = await settled(world, simHandle(cluster, 30).bucket('b').get('key', { mode: 'strict' }));
+    expect(new TextDecoder().decode(got.siblings[0]?.value)).toBe('value');
+  });
+
+  it('[MB3] finds out that a peer is gone, and that it is back', () => {
+    const cluster = formed(40);
+    cluster.world.runFor(2000);
+    cluster.peer(5).kill();
+    expect(cluster.world.runUntil(() => cluster.allSee(5, 'dead'), 60_000)).toBe(true);
+    cluster.peer(5).start();
+    expect(cluster.world.runUntil(() => cluster.whole, 60_000)).toBe(true);
+  });
+
+  it('is a moment’s work for hundreds of peers', () => {
+    const cluster = formed(400, 8);
+    expect(cluster.agreed).toBe(true);
+    expect(simHandle(cluster, 399).members()).toHaveLength(400);
+  });
+});
+
+describe('the handle of a simulated peer', () => {
+  it('[QR4] tells the race of a put: who was asked, who answered when, and whose answer made the quorum', async () => {
+    const cluster = formed(5);
+    const { world } = cluster;
+    const home = simHandle(cluster, 0).placement('b', 'key').primaries[0] ?? '';
+    const handle = simHandle(
+      cluster,
+      cluster.peers.findIndex((peer) => peer.id === home),
+    );
+    const told: string[] = [];
+    handle.onEvent((event) => {
+      if (event.type === 'hop') told.push(`ask ${event.kind}`);
+      if (event.type === 'answer') told.push(`${event.state}${event.made ? ' made' : ''}${event.late ? ' late' : ''}`);
+    });
+    await settled(world, handle.bucket('b').put('key', 'value'));
+    world.runFor(100);
+    expect(told).toEqual(['ask store', 'stored', 'ask store', 'ask store', 'stored made', 'stored late']);
+  });
+
+  it('[QR7] tells the race of a get', async () => {
+    const cluster = formed(5);
+    const handle = simHandle(cluster, 1);
+    const answers: boolean[] = [];
+    handle.onEvent((event) => void (event.type === 'answer' && answers.push(event.made)));
+    await settled(cluster.world, handle.bucket('b').get('nothing', { r: 3 }));
+    expect(answers).toEqual([false, false, true]);
+  });
+
+  it('[AE2] tells how two trees are compared down to the keys that differ', async () => {
+    const cluster = formed(3);
+    const { world } = cluster;
+    cluster.split([[0, 1], [2]]);
+    world.runFor(100);
+    await settled(world, simHandle(cluster, 0).bucket('b').put('key', 'value', { mode: 'strict' }));
+    for (const peer of [0, 1]) {
+      cluster.network.mend(peer, 2);
+      cluster.network.mend(2, peer);
+    }
+    const levels = new Set<string>();
+    let keys = 0;
+    cluster.onEvent((_, event) => {
+      if (event.type !== 'compare' || event.different === 0) return;
+      levels.add(event.level);
+      if (event.level === 'leaf') keys += event.different;
+    });
+    expect(world.runUntil(() => keys > 0, 200_000)).toBe(true);
+    expect([...levels]).toEqual(['all', 'group', 'partition', 'inner', 'leaf']);
+  });
+
+  it('a peer that is down says so', async () => {
+    const cluster = formed(3);
+    const handle = simHandle(cluster, 1);
+    cluster.peer(1).kill();
+    await expect(handle.bucket('b').get('key')).rejects.toMatchObject({ code: 'CLOSED' });
+    expect(() => handle.members()).toThrow('this peer is down');
+  });
+});
