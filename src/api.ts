@@ -170,6 +170,18 @@ export interface MemberView {
   readonly roundTripMs: number | undefined;
 }
 
+/** How frames go to a peer that this one is connected to. */
+export interface ConnectionView {
+  readonly peer: string;
+  /** The member that passes them on, encrypted from end to end; undefined when nobody is in between. */
+  readonly relay: string | undefined;
+  readonly transport: 'tcp' | 'websocket' | 'webrtc' | 'memory';
+  /** `outbound`: this peer made the connection. */
+  readonly direction: 'inbound' | 'outbound';
+  /** Smoothed round trip in milliseconds, when measured. */
+  readonly roundTripMs: number | undefined;
+}
+
 export interface RingView {
   /** Equal on all peers that agree (hexadecimal). */
   readonly digest: string;
@@ -284,6 +296,8 @@ export interface MeshPeer {
   readonly id: string;
   bucket(name: string, options?: BucketOptions): Bucket;
   members(): MemberView[];
+  /** One for each member to which frames can be sent now. */
+  connections(): ConnectionView[];
   ring(): RingView;
   /** Where a key lives by this peer's ring. */
   placement(bucket: string, key: KeyInput): Placement;

@@ -1,6 +1,6 @@
 /**
- * The entry `ringmesh/browser`: a ready-made peer for a page or a worker, with IndexedDB and WebSocket. It dials Node.js peers and cannot be dialled: tabs
- * have no links to each other yet, so what concerns another tab goes through a Node.js peer or waits there as a hint.
+ * The entry `ringmesh/browser`: a ready-made peer for a page or a worker, with IndexedDB. It dials Node.js peers by WebSocket; other tabs
+ * it finds through those, and talks to them by WebRTC, or through a Node.js peer where that is not possible.
  *
  * One tab runs one named peer: a Web Lock per name keeps two tabs from writing one store. All peers of a browser profile and origin are one host (RG3).
  */
@@ -9,7 +9,7 @@ import { checkBrowserStorage, profileEntry, takeLock } from './adapters/browser-
 import { systemClock, systemRandom } from './adapters/clock.ts';
 import { openIdbStorage } from './adapters/idb.ts';
 import { createIdentity, type KeyIdentity, loadIdentity, saveIdentity } from './adapters/identity.ts';
-import { meshWebSockets } from './adapters/libp2p-websockets.ts';
+import { tabTransports } from './adapters/libp2p-browser.ts';
 import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
 import type { MeshPeer } from './api.ts';
@@ -29,11 +29,15 @@ export interface BrowserPeerOptions extends PeerOptions {
   readonly memory?: boolean;
   /** Default: a random label that is kept in the profile, so that all of its peers count as one host. */
   readonly host?: string;
+  /** STUN and TURN servers that help tabs of different networks to find each other by WebRTC. Default: none, no stranger is asked. */
+  readonly iceServers?: readonly RTCIceServer[];
   /** Default `tab`, or `ephemeral` with `memory`. */
   readonly class?: 'tab' | 'ephemeral';
 }
 
 const defaultWeight = 32;
+/** With how many other tabs to keep in touch: what concerns the others goes through Node.js peers. */
+const tabLinksMax = 16;
 const zone = 'browser';
 
 /** What a peer lives on. */
@@ -59,7 +63,13 @@ export async function createPeer(options: BrowserPeerOptions = {}): Promise<Mesh
     const runtime = new Runtime({
       clock: systemClock,
       storage,
-      network: createLibp2pNetwork({ cluster, privateKey: identity.privateKey, transports: [meshWebSockets()], bootstrap }),
+      network: createLibp2pNetwork({
+        cluster,
+        privateKey: identity.privateKey,
+        bootstrap,
+        relayedLinksMax: tabLinksMax,
+        ...tabTransports(options.iceServers ?? []),
+      }),
       peer: {
         cluster,
         partitions,

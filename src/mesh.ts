@@ -3,6 +3,7 @@
 import type {
   Bucket,
   BucketOptions,
+  ConnectionView,
   KeyInput,
   MemberState,
   MemberView,
@@ -83,6 +84,11 @@ export class Mesh implements MeshPeer {
         };
       })
       .sort((a, b) => (a.peer < b.peer ? -1 : 1));
+  }
+
+  connections(): ConnectionView[] {
+    const { calls } = this.#runtime.peer;
+    return this.#runtime.paths().map((path) => ({ ...path, roundTripMs: calls.roundTrip(path.peer)?.mean }));
   }
 
   /** Counted once for each ring: 4096 placements are worth keeping. */
@@ -178,8 +184,9 @@ export class Mesh implements MeshPeer {
     const { membership, calls } = this.#runtime.peer;
     const others = [...membership.table.all()].filter((member) => member.signed.record.peer !== membership.self);
     if (others.length === 0) return !this.#options.hasBootstrap;
-    // A peer without addresses, such as a tab, cannot be dialled: there may never be a link to it.
-    const awaited = ({ signed: { record } }: Member): boolean => record.addresses.length > 0 && !calls.linked(record.peer);
+    // A peer that cannot be dialled, such as a tab, may be on its way for long, or not need a link to this one.
+    const isDialable = (address: string): boolean => !address.includes('/p2p-circuit');
+    const awaited = ({ signed: { record } }: Member): boolean => record.addresses.some(isDialable) && !calls.linked(record.peer);
     return !others.some((member) => stateOf(member) === 'alive' && awaited(member));
   }
 

@@ -13,6 +13,7 @@ import { createIdentity, type KeyIdentity, loadIdentity, saveIdentity } from './
 import { openLevelStorage } from './adapters/level.ts';
 import { clusterDht } from './adapters/libp2p-dht.ts';
 import { nodeTransports } from './adapters/libp2p-node.ts';
+import { relayServer } from './adapters/libp2p-relayed.ts';
 import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
 import type { DurabilityClass, MeshPeer } from './api.ts';
@@ -68,6 +69,7 @@ export async function createPeer(options: NodePeerOptions = {}): Promise<MeshPee
         ...(options.announce === undefined ? {} : { announce: options.announce }),
         bootstrap,
         dht: clusterDht,
+        services: { relay: relayServer() },
       }),
       peer: {
         cluster,

@@ -44,6 +44,18 @@ export interface NetworkHandlers {
   up(peer: PeerId): void;
   /** The way to this peer is gone: frames sent and not answered may or may not have arrived. */
   down(peer: PeerId): void;
+  /** `addresses()` has changed: a relay was found or lost, for example. */
+  addressesChanged(): void;
+}
+
+/** How frames go to a peer now. */
+export interface Path {
+  readonly peer: PeerId;
+  /** The peer that passes them on, which sees only that and how much; undefined when the connection is direct. */
+  readonly relay: string | undefined;
+  readonly transport: 'tcp' | 'websocket' | 'webrtc' | 'memory';
+  /** Who made the connection: this peer (`outbound`) or the other one. */
+  readonly direction: 'inbound' | 'outbound';
 }
 
 /**
@@ -57,6 +69,8 @@ export interface Network {
   readonly self: PeerId;
   /** Where this peer can be dialled, as multiaddr texts without the peer id. Filled once started. */
   addresses(): string[];
+  /** One for each peer to which there is a way now. */
+  paths(): Path[];
   start(handlers: NetworkHandlers): Promise<void>;
   /** False when the frame was surely not sent: no way to the peer now, or its send queue is full. The adapter then dials by itself. */
   send(to: PeerId, frame: Uint8Array): boolean;

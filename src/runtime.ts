@@ -11,7 +11,7 @@ import type { CoreEvent, MeshEvent } from './core/events.ts';
 import type { Instant, PeerId } from './core/ids.ts';
 import { decodeRumors, encodeRumors } from './core/member-codec.ts';
 import { type Output, Peer, type PeerOptions } from './core/peer.ts';
-import type { Clock, Network, Storage } from './ports.ts';
+import type { Clock, Network, Path, Storage } from './ports.ts';
 
 /** A driven peer, as the public handle needs it. */
 export interface Driver {
@@ -77,6 +77,7 @@ export class Runtime implements Driver {
       gossip: (from, frame) => this.#gossiped(from, frame),
       up: (peer) => this.#turn((now) => this.peer.linkUp(now, peer)),
       down: (peer) => this.#turn((now) => this.peer.linkDown(now, peer)),
+      addressesChanged: () => this.#announceAddresses(),
     });
     this.#turn((now) => this.peer.start(now, this.#network.addresses()));
     await started.catch(async (error: unknown) => {
@@ -89,9 +90,17 @@ export class Runtime implements Driver {
   /** Addresses can change while a peer runs: another network, a relay. */
   #watchAddresses(): void {
     this.#cancelAddressCheck = this.#clock.after(addressCheckMs, () => {
-      this.#turn((now) => this.peer.announceAddresses(now, this.#network.addresses()));
+      this.#announceAddresses();
       this.#watchAddresses();
     });
+  }
+
+  #announceAddresses(): void {
+    this.#turn((now) => this.peer.announceAddresses(now, this.#network.addresses()));
+  }
+
+  paths(): Path[] {
+    return this.#network.paths();
   }
 
   onEvent(listener: (event: MeshEvent) => void): () => void {

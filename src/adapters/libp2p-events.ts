@@ -10,6 +10,8 @@ export type NetworkEvent =
   | { readonly type: 'dial-failed'; readonly peer?: PeerId; readonly address?: string; readonly error: string }
   /** A peer broke a bound or the framing; its connection was closed. */
   | { readonly type: 'hostile'; readonly peer: PeerId; readonly error: string }
+  /** A relay gave no reservation; it is asked again. */
+  | { readonly type: 'reservation-failed'; readonly peer: PeerId; readonly error: string }
   /** The search in the DHT failed; it is repeated. */
   | { readonly type: 'discovery-failed'; readonly error: string }
   /** Something was not sent to all members. */
@@ -22,8 +24,8 @@ const backoffMinMs = 100;
 const backoffMaxMs = 5000;
 
 /** Doubles with each failure, between half and the whole of the step so that peers do not dial in step. */
-export function backoffMs(failures: number): number {
-  const step = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(failures, 16));
+export function backoffMs(failures: number, maxMs = backoffMaxMs): number {
+  const step = Math.min(maxMs, backoffMinMs * 2 ** Math.min(failures, 16));
   return step * (0.5 + Math.random() / 2);
 }
 

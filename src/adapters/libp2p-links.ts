@@ -5,6 +5,9 @@
  * stream or its connection closes. A link is opened when the peer is wanted (`connect`), when it has opened its own stream to us, and when
  * somebody sends to it. Both sides may dial at the same time: two connections then live side by side, each direction keeps the stream that
  * it has, nothing flaps.
+ *
+ * A link through a relay moves to a WebRTC connection when there is one, without going down: the sender opens a stream there and closes the old one after its
+ * last frame, and the receiver reads the new one when the old one has ended. The relayed connection stays, for the link to fall back on.
  */
 
 import type { Connection, Libp2p, PeerId as Libp2pPeerId, Stream } from '@libp2p/interface';
@@ -13,11 +16,12 @@ import type { Multiaddr } from '@multiformats/multiaddr';
 import { MeshError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import { peerId } from '../core/ids.ts';
-import type { NetworkHandlers } from '../ports.ts';
+import type { NetworkHandlers, Path } from '../ports.ts';
 import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
 import { FrameReader } from './libp2p-framing.ts';
 import { updateWindowRarely } from './libp2p-muxer.ts';
+import { isRelayed, isRelayedAddress, pathOf, webRtcAddress } from './libp2p-paths.ts';
 import { FrameWriter } from './libp2p-writer.ts';
 
 export interface LinksOptions {
@@ -30,6 +34,10 @@ export interface LinksOptions {
   readonly stallTimeoutMs: number;
   /** The last link went down. */
   readonly onAlone: () => void;
+  /** Call peers for WebRTC that are reached through a relay. */
+  readonly webRtc: boolean;
+  /** Links to peers behind a relay beyond which none is opened without need. */
+  readonly relayedLinksMax: number;
 }
 
 interface Incoming {
@@ -42,18 +50,30 @@ interface Link {
   readonly id: Libp2pPeerId;
   addresses: readonly Multiaddr[];
   wanted: boolean;
+  /** All of its addresses lead through relays. */
+  isRelayedOnly: boolean;
   writer: FrameWriter | undefined;
+  /** Where the writer's stream lies. */
+  connection: Connection | undefined;
   incoming: Incoming | undefined;
   opening: boolean;
   failures: number;
   upSince: number;
   timer: ReturnType<typeof setTimeout> | undefined;
+  callFailures: number;
+  callTimer: ReturnType<typeof setTimeout> | undefined;
 }
 
 const openTimeoutMs = 5000;
 const dialTimeoutMs = 10_000;
 /** A link that lived this long was sound: the next dial starts without a penalty. */
 const soundAfterMs = 5000;
+/** Peers behind relays come and go: they are dialled less and less often. */
+const relayedBackoffMaxMs = 60_000;
+/** For how long such a peer may be on its way to us before we look for it. */
+const relayedPatienceMs = 2000;
+const callTimeoutMs = 15_000;
+const callBackoffMaxMs = 5 * 60_000;
 const linksMax = 65_536;
 const forgottenMax = 4096;
 const connectionsPerPeerMax = 4;
@@ -95,7 +115,21 @@ export class Links {
     link.wanted = true;
     this.#forgotten.delete(peer);
     if (addresses.length > 0) link.addresses = addresses;
-    if (link.timer === undefined) this.#open(link);
+    link.isRelayedOnly = link.addresses.length > 0 && link.addresses.every(isRelayedAddress);
+    this.#callSoon(link);
+    if (link.timer !== undefined) return;
+    if (link.isRelayedOnly && !this.#dialsFirst(link)) this.#openLater(link, relayedPatienceMs);
+    else this.#open(link);
+  }
+
+  paths(): Path[] {
+    const up = [...this.#links.values()].filter((link) => link.writer !== undefined);
+    return up.flatMap(({ peer, connection }) => (connection === undefined ? [] : { peer, ...pathOf(connection) }));
+  }
+
+  /** Of two peers behind relays one begins; a peer that can be dialled lets the other one come. */
+  #dialsFirst(link: Link): boolean {
+    return this.#options.webRtc && this.#options.node.peerId.toString() < link.peer;
   }
 
   forget(peer: PeerId): void {
@@ -131,12 +165,15 @@ export class Links {
     }
     const replaced = link.incoming;
     link.incoming = { stream, connection };
-    if (replaced !== undefined) {
+    const moves = replaced !== undefined && isRelayed(replaced.connection) && !isRelayed(connection);
+    if (moves) readAfter(replaced.stream, stream);
+    else if (replaced !== undefined) {
       replaced.stream.abort(new Error('replaced by a newer stream'));
       if (replaced.connection !== connection) replaced.connection.abort(new Error('replaced by a newer connection'));
     }
     this.#read(link, stream, connection);
-    this.#open(link, connection);
+    if (link.writer === undefined) this.#open(link, connection);
+    else void this.#move(link, connection);
   }
 
   onConnection(connection: Connection): void {
@@ -148,12 +185,19 @@ export class Links {
       return;
     }
     const link = this.#links.get(peer);
-    if (link !== undefined && (link.wanted || link.incoming !== undefined)) this.#open(link, connection);
+    if (link === undefined) return;
+    // The other side of a fresh connection waits for our stream: both at once would be too much for WebRTC.
+    if (link.writer !== undefined && connection.direction === 'outbound') void this.#move(link, connection);
+    else if (link.writer !== undefined) return;
+    else if (link.wanted || link.incoming !== undefined) this.#open(link, connection);
   }
 
   close(): void {
     this.#closed = true;
-    for (const link of this.#links.values()) clearTimeout(link.timer);
+    for (const link of this.#links.values()) {
+      clearTimeout(link.timer);
+      clearTimeout(link.callTimer);
+    }
   }
 
   #link(peer: PeerId): Link | undefined {
@@ -167,12 +211,16 @@ export class Links {
       id,
       addresses: [],
       wanted: false,
+      isRelayedOnly: false,
       writer: undefined,
+      connection: undefined,
       incoming: undefined,
       opening: false,
       failures: 0,
       upSince: 0,
       timer: undefined,
+      callFailures: 0,
+      callTimer: undefined,
     };
     this.#links.set(peer, link);
     return link;
@@ -196,9 +244,7 @@ export class Links {
     let stream: Stream | undefined;
     try {
       connection = offered?.status === 'open' ? offered : await this.#dial(link);
-      const signal = AbortSignal.timeout(openTimeoutMs);
-      stream = await connection.newStream(this.#options.protocol, { signal, runOnLimitedConnection: true });
-      await untilReady(stream, signal);
+      stream = await this.#newStream(connection);
       if (this.#closed) throw new Error('closed');
       this.#raise(link, stream, connection);
       return undefined;
@@ -212,11 +258,23 @@ export class Links {
     }
   }
 
+  /** A stream that the other side has begun to read. */
+  async #newStream(connection: Connection): Promise<Stream> {
+    const signal = AbortSignal.timeout(openTimeoutMs);
+    const stream = await connection.newStream(this.#options.protocol, { signal, runOnLimitedConnection: true });
+    await untilReady(stream, signal).catch((error: unknown) => {
+      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    });
+    return stream;
+  }
+
   async #dial(link: Link): Promise<Connection> {
     const { node } = this.#options;
     const signal = AbortSignal.timeout(dialTimeoutMs);
-    const open = node.getConnections(link.id).find((connection) => connection.status === 'open');
-    if (open !== undefined) return open;
+    const open = node.getConnections(link.id).filter((connection) => connection.status === 'open');
+    const best = open.find((connection) => !isRelayed(connection)) ?? open[0];
+    if (best !== undefined) return best;
     const addresses = link.addresses.map((address) => withPeer(address, link.peer));
     // Every fourth try asks the others where the peer is now.
     if (link.failures % 4 === 3) {
@@ -227,27 +285,82 @@ export class Links {
   }
 
   #raise(link: Link, stream: Stream, connection: Connection): void {
+    this.#write(link, stream, connection);
+    link.upSince = performance.now();
+    this.#upCount++;
+    this.#options.handlers.up(link.peer);
+    this.#callSoon(link);
+  }
+
+  #write(link: Link, stream: Stream, connection: Connection): void {
     if (stream.status !== 'open') throw new Error('the stream closed while it was opened');
-    const { frameMaxBytes, queueMaxBytes, stallTimeoutMs, report, handlers } = this.#options;
+    const { frameMaxBytes, queueMaxBytes, stallTimeoutMs, report } = this.#options;
     const onStall = (error: Error): void => {
       report({ type: 'hostile', peer: link.peer, error: error.message });
       connection.abort(error);
     };
     const writer = new FrameWriter({ stream, frameMaxBytes, queueMaxBytes, stallTimeoutMs, onStall });
     stream.addEventListener('close', () => this.#fall(link, writer), { once: true });
-    stream.addEventListener('remoteCloseWrite', () => stream.abort(new Error('the peer closed the stream')), { once: true });
+    const abandoned = (): void => {
+      if (link.writer === writer) stream.abort(new Error('the peer closed the stream'));
+    };
+    stream.addEventListener('remoteCloseWrite', abandoned, { once: true });
     link.writer = writer;
-    link.upSince = performance.now();
-    this.#upCount++;
-    handlers.up(link.peer);
+    link.connection = connection;
+  }
+
+  /** Takes a link from a relayed connection to a better one. */
+  async #move(link: Link, connection: Connection): Promise<void> {
+    if (link.connection === undefined || !isRelayed(link.connection) || isRelayed(connection)) return;
+    try {
+      const stream = await this.#newStream(connection);
+      const old = link.writer;
+      if (this.#closed || old === undefined) return stream.abort(new Error('the link is down'));
+      this.#write(link, stream, connection);
+      if ((await old.finish()) || this.#closed) return;
+      // The relayed connection broke with frames under way.
+      this.#options.handlers.down(link.peer);
+      if (link.writer !== undefined) this.#options.handlers.up(link.peer);
+    } catch (error) {
+      connection.abort(error instanceof Error ? error : new Error(String(error)));
+      if (!this.#closed) this.#options.report({ type: 'dial-failed', peer: link.peer, error: `WebRTC: ${errorText(error)}` });
+    }
+  }
+
+  /** Calls a peer for WebRTC while it is reached through a relay only; again and again, but ever more rarely. */
+  #callSoon(link: Link): void {
+    const isCallable = link.isRelayedOnly && link.connection !== undefined && isRelayed(link.connection) && this.#dialsFirst(link);
+    if (this.#closed || !isCallable || link.callTimer !== undefined) return;
+    const delayMs = link.callFailures === 0 ? 0 : backoffMs(link.callFailures + 3, callBackoffMaxMs);
+    link.callTimer = setTimeout(() => {
+      void this.#call(link).finally(() => {
+        link.callTimer = undefined;
+        this.#callSoon(link);
+      });
+    }, delayMs);
+  }
+
+  async #call(link: Link): Promise<void> {
+    const { connection } = link;
+    if (connection === undefined || !isRelayed(connection) || connection.status !== 'open') return;
+    link.callFailures++;
+    try {
+      const signal = AbortSignal.timeout(callTimeoutMs);
+      const direct = await this.#options.node.dial(webRtcAddress(connection), { signal, force: true });
+      direct.addEventListener('close', () => this.#callSoon(link), { once: true });
+    } catch (error) {
+      if (!this.#closed) this.#options.report({ type: 'dial-failed', peer: link.peer, error: `WebRTC: ${errorText(error)}` });
+    }
   }
 
   #fall(link: Link, writer: FrameWriter): void {
     if (link.writer !== writer) return;
     link.writer = undefined;
+    link.connection = undefined;
     this.#upCount--;
     if (this.#closed) return;
     if (performance.now() - link.upSince > soundAfterMs) link.failures = 0;
+    if (performance.now() - link.upSince > relayedBackoffMaxMs) link.callFailures = 0;
     this.#options.handlers.down(link.peer);
     this.#retry(link);
     if (this.#upCount === 0) this.#options.onAlone();
@@ -255,14 +368,23 @@ export class Links {
 
   #retry(link: Link): void {
     if (this.#closed || link.timer !== undefined || link.opening || link.writer !== undefined) return;
-    link.timer = setTimeout(
-      () => {
-        link.timer = undefined;
-        if (link.wanted || link.incoming !== undefined) this.#open(link);
-        else this.#links.delete(link.peer);
-      },
-      backoffMs(link.failures++),
-    );
+    this.#openLater(link, link.isRelayedOnly ? backoffMs(link.failures++ + 4, relayedBackoffMaxMs) : backoffMs(link.failures++));
+  }
+
+  #openLater(link: Link, delayMs: number): void {
+    link.timer = setTimeout(() => {
+      link.timer = undefined;
+      if (link.incoming === undefined && link.wanted && link.isRelayedOnly && this.#hasEnoughRelayed())
+        this.#openLater(link, relayedBackoffMaxMs);
+      else if (link.wanted || link.incoming !== undefined) this.#open(link);
+      else this.#links.delete(link.peer);
+    }, delayMs);
+  }
+
+  #hasEnoughRelayed(): boolean {
+    let up = 0;
+    for (const link of this.#links.values()) if (link.isRelayedOnly && link.writer !== undefined) up++;
+    return up >= this.#options.relayedLinksMax;
   }
 
   #read(link: Link, stream: Stream, connection: Connection): void {
@@ -308,6 +430,16 @@ function untilReady(stream: Stream, signal: AbortSignal): Promise<void> {
     stream.addEventListener('close', () => reject(new Error('the peer refused the stream')), { once: true });
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
+}
+
+/** Holds back what comes on the next stream until the one before it has ended. */
+function readAfter(before: Stream, next: Stream): void {
+  next.pause();
+  const go = (): void => {
+    if (next.readStatus === 'paused') next.resume();
+  };
+  before.addEventListener('remoteCloseWrite', go, { once: true });
+  before.addEventListener('close', go, { once: true });
 }
 
 function parsePeerId(peer: PeerId): Libp2pPeerId | undefined {

@@ -1,11 +1,12 @@
 /**
- * The transports of a Node.js peer: TCP and WebSocket, both for dialling and for listening. The only libp2p file that needs Node.js.
+ * The transports of a Node.js peer: TCP and WebSocket, both for dialling and for listening, and the way through other Node.js peers to tabs that have not come by themselves. The only libp2p file that needs Node.js.
  *
  * The TCP transport writes each length prefix, each frame and each window update with a system call of its own. Here what belongs to one
  * turn is held back until its microtasks have run and goes out in one.
  */
 
 import type { MultiaddrConnection } from '@libp2p/interface';
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { tcp } from '@libp2p/tcp';
 import type { Libp2pInit } from 'libp2p';
 import type { Sending } from './libp2p-mend.ts';
@@ -20,7 +21,7 @@ export function nodeTransports(): NonNullable<Libp2pInit['transports']> {
   // Small messages must not wait for the acknowledgement of the last ones.
   const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 };
   const createTcp = tcp({ dialOpts: socketOptions, listenOpts: socketOptions, backlog: 512 });
-  return [(components) => mended(createTcp(components), corkPerTurn), meshWebSockets()];
+  return [(components) => mended(createTcp(components), corkPerTurn), meshWebSockets(), circuitRelayTransport()];
 }
 
 function corkPerTurn(connection: MultiaddrConnection): void {

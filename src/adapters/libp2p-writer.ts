@@ -32,6 +32,7 @@ export class FrameWriter {
   #queuedBytes = 0;
   #scheduled = false;
   #closed = false;
+  #finished: ((sentAll: boolean) => void) | undefined;
   #stallTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: FrameWriterOptions) {
@@ -47,13 +48,22 @@ export class FrameWriter {
   }
 
   send(frame: Uint8Array): boolean {
-    if (this.#closed || frame.length === 0 || frame.length > this.#options.frameMaxBytes) return false;
+    if (this.#closed || this.#finished !== undefined || frame.length === 0 || frame.length > this.#options.frameMaxBytes) return false;
     const size = frame.length + frameHeaderBytes;
     if (this.#queuedBytes > 0 && this.#queuedBytes + size > this.#options.queueMaxBytes) return false;
     this.#queue.push(frame);
     this.#queuedBytes += size;
     if (this.#stallTimer === undefined) this.#schedule();
     return true;
+  }
+
+  /** Takes no more frames, sends those that wait, and closes the stream. False when some may be lost. */
+  finish(): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#finished = resolve;
+      this.#schedule();
+    });
   }
 
   #schedule(): void {
@@ -80,6 +90,16 @@ export class FrameWriter {
         return;
       }
     }
+    const finished = this.#finished;
+    if (finished === undefined || this.#closed) return;
+    this.#finished = undefined;
+    this.#stream.close({ signal: AbortSignal.timeout(this.#options.stallTimeoutMs) }).then(
+      () => finished(true),
+      (cause: unknown) => {
+        this.#stream.abort(new Error('the stream did not close', { cause }));
+        finished(false);
+      },
+    );
   }
 
   #take(): Uint8Array[] {
@@ -118,6 +138,7 @@ export class FrameWriter {
 
   #close(): void {
     this.#closed = true;
+    this.#finished?.(false);
     this.#clearStall();
     this.#queue = [];
     this.#head = 0;

@@ -23,13 +23,14 @@ import { MeshError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import { peerId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
-import type { Network, NetworkHandlers } from '../ports.ts';
+import type { Network, NetworkHandlers, Path } from '../ports.ts';
 import type { DhtFactory } from './libp2p-dht.ts';
 import { Bootstrap, Rendezvous } from './libp2p-discovery.ts';
 import type { Report } from './libp2p-events.ts';
 import { errorText } from './libp2p-events.ts';
 import { Links } from './libp2p-links.ts';
 import { boundedYamux } from './libp2p-muxer.ts';
+import type { Reservations } from './libp2p-relayed.ts';
 
 export interface Libp2pNetworkOptions {
   /** Peers of one cluster find and understand each other; any text up to 64 characters. */
@@ -44,6 +45,12 @@ export interface Libp2pNetworkOptions {
   readonly bootstrap?: readonly string[];
   /** Finds members of unknown address; for peers that can be dialled themselves. */
   readonly dht?: DhtFactory;
+  /** For peers that cannot be dialled: where they let others call for them. */
+  readonly reservations?: Reservations;
+  /** Calls peers for WebRTC that are reached through a relay. Default false. */
+  readonly webRtc?: boolean;
+  /** To how many peers that are reached through a relay to connect without need. Default: to all. */
+  readonly relayedLinksMax?: number;
   /** More libp2p services: a relay, AutoNAT, identify-push. */
   readonly services?: ServiceFactoryMap;
   /** Refuses to dial an address. By default none is refused: local addresses are what a cluster on one host or in a LAN has. */
@@ -100,9 +107,16 @@ class Libp2pNetwork implements Network {
 
   addresses(): string[] {
     const all = this.#node?.getMultiaddrs().map((address) => address.toString().replace(`/p2p/${this.self}`, '')) ?? [];
-    const distinct = [...new Set(all)];
+    // Tabs reach a relay by WebSocket only; and that they can be called for WebRTC goes without saying.
+    const distinct = [...new Set(all)].filter(
+      (address) => !address.endsWith('/webrtc') && (!isCircuit(address) || /\/wss?\//.test(address)),
+    );
     const reachable = distinct.filter((address) => !isLoopback(address));
     return reachable.length > 0 ? reachable : distinct;
+  }
+
+  paths(): Path[] {
+    return this.#links?.paths() ?? [];
   }
 
   async start(handlers: NetworkHandlers): Promise<void> {
@@ -116,6 +130,9 @@ class Libp2pNetwork implements Network {
       onConnect: (id, connection) => links.touch(peerId(id.toString()), connection),
     });
     node.addEventListener('connection:open', (event) => links.onConnection(event.detail));
+    node.addEventListener('self:peer:update', () => {
+      if (!this.#closed) handlers.addressesChanged();
+    });
     try {
       await node.start();
     } catch (error) {
@@ -129,6 +146,7 @@ class Libp2pNetwork implements Network {
     this.#listenToGossip(node, handlers);
     this.#bootstrap = new Bootstrap({ node, links, addresses: this.#bootstrapAddresses, report: this.#report });
     this.#bootstrap.start();
+    this.#options.reservations?.start(node, this.#report);
     if (this.#options.dht === undefined) return;
     this.#rendezvous = new Rendezvous({ node, links, cluster: this.#options.cluster, report: this.#report });
     this.#rendezvous.start();
@@ -172,6 +190,7 @@ class Libp2pNetwork implements Network {
     this.#closed = true;
     this.#bootstrap?.close();
     this.#rendezvous?.close();
+    this.#options.reservations?.close();
     this.#links?.close();
     // The heartbeat's timer is not cleared by gossipsub itself and would hold the process for a second.
     const heartbeat = (this.#node?.services.pubsub as Beating | undefined)?.status?.heartbeatTimeout;
@@ -193,11 +212,13 @@ class Libp2pNetwork implements Network {
       queueMaxBytes: this.#options.sendQueueMaxBytes ?? 32 * 1024 * 1024,
       stallTimeoutMs: this.#options.stallTimeoutMs ?? 20_000,
       onAlone: () => this.#bootstrap?.start(),
+      webRtc: this.#options.webRtc ?? false,
+      relayedLinksMax: this.#options.relayedLinksMax ?? Infinity,
     });
   }
 
   #createNode(): Promise<Libp2p<Services>> {
-    const { privateKey, transports, listen = [], announce = [], connectionsMax = 1024 } = this.#options;
+    const { privateKey, transports, listen = [], announce = [], connectionsMax = 1024, webRtc = false } = this.#options;
     return createLibp2p<Services>({
       start: false,
       privateKey,
@@ -214,8 +235,9 @@ class Libp2pNetwork implements Network {
         // Peers of one host all come from one address.
         inboundConnectionThreshold: Infinity,
         maxIncomingPendingConnections: 128,
-        inboundUpgradeTimeout: 5000,
-        addressDialTimeout: 3000,
+        // A call for WebRTC takes several round trips through a relay.
+        inboundUpgradeTimeout: webRtc ? 15_000 : 5000,
+        addressDialTimeout: webRtc ? 15_000 : 3000,
       },
       connectionMonitor: { pingInterval: 20_000 },
       services: this.#services(),
@@ -279,6 +301,8 @@ function parsed(addresses: readonly string[] = []): Multiaddr[] {
 function isLoopback(address: string): boolean {
   return /^\/(ip4\/127\.|ip6\/::1\/|ip6\/0:0:0:0:0:0:0:1\/|dns[46]?\/localhost\/)/.test(address);
 }
+
+const isCircuit = (address: string): boolean => address.includes('/p2p-circuit');
 
 /** libp2p tells why it cannot listen in a message of many lines, with stacks. */
 function listenError(cause: unknown): unknown {

@@ -9,7 +9,7 @@ import { MeshError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import { peerId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
-import type { Network, NetworkHandlers } from '../ports.ts';
+import type { Network, NetworkHandlers, Path } from '../ports.ts';
 
 export interface MemoryNetworkOptions {
   readonly self: PeerId;
@@ -89,6 +89,11 @@ class MemoryNetwork implements Network {
 
   addresses(): string[] {
     return this.#member === undefined ? [] : [`${addressPrefix}${this.self}`];
+  }
+
+  paths(): Path[] {
+    const up = [...(this.#member?.links ?? [])].filter(([, link]) => !link.broken);
+    return up.map(([peer]) => ({ peer, relay: undefined, transport: 'memory', direction: 'outbound' }));
   }
 
   async start(handlers: NetworkHandlers): Promise<void> {

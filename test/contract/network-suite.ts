@@ -62,6 +62,7 @@ export async function witness(network: Network): Promise<Witness> {
       self.told.push({ type: 'down', peer });
       up.delete(peer);
     },
+    addressesChanged: () => undefined,
   });
   return self;
 }

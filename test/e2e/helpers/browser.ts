@@ -22,6 +22,8 @@ const installing = join(tmpdir(), 'ringmesh-browser-install');
 const flags = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  // WebRTC on loopback. Pages also need a permission for it, see `support/mixed-mesh.ts`.
+  ...['--disable-features=WebRtcHideLocalIpsWithMdns', '--allow-loopback-in-peer-connection'],
 ];
 
 /** Starts a headless Chromium that talks to nobody by itself. */

@@ -140,6 +140,7 @@ export function createFakePeer(): FakePeer {
     gate: undefined,
     bucket,
     members: () => [],
+    connections: () => [],
     ring: () => ({ digest: 'abc', partitions: 4096, members: [], tokens: [] }),
     placement: () => ({ position: 1, partition: 0, primaries: ['peer'], fallbacks: [], hosts: 1 }),
     partition: (id) => Promise.resolve({ id, primaries: ['peer'], fallbacks: [], root: '', keys: 0 }),
