@@ -17,6 +17,7 @@ import type { Clock, Network, Path, Storage } from './ports.ts';
 export interface Driver {
   readonly peer: Peer;
   now(): Instant;
+  paths(): Path[];
   onEvent(listener: (event: MeshEvent) => void): () => void;
   request(request: Request, signal?: AbortSignal): Promise<Exclude<Reply, { type: 'failed' }>>;
   until(condition: () => boolean, options: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;

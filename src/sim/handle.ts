@@ -9,6 +9,7 @@ import { MeshError } from '../core/errors.ts';
 import type { MeshEvent } from '../core/events.ts';
 import type { Peer } from '../core/peer.ts';
 import { Mesh } from '../mesh.ts';
+import type { Path } from '../ports.ts';
 import type { Driver } from '../runtime.ts';
 import type { Cluster } from './cluster.ts';
 import type { SimPeer } from './sim-peer.ts';
@@ -35,6 +36,10 @@ class SimDriver implements Driver {
 
   now(): ReturnType<SimPeer['now']> {
     return this.#peer.now();
+  }
+
+  paths(): Path[] {
+    return [...this.peer.calls.links()].map((peer) => ({ peer, relay: undefined, transport: 'memory', direction: 'outbound' }));
   }
 
   onEvent(listener: (event: MeshEvent) => void): () => void {
