@@ -1,31 +1,22 @@
 /**
- * What the form's buttons do, without the form: reads, and writes that know what they replace. The context of each key that was read or written here is
- * kept, so that a write replaces what its writer has seen and nothing else (VR1).
+ * What the buttons do, without the buttons: reads, and writes that know what they replace. The context of each key that was read or written here is kept, so that a
+ * write replaces what its writer has seen and nothing else (VR1).
  */
 
-import * as gateway from './gateway.ts';
-import { GatewayFailure, type KeyName, type Quorum, type ReadAnswer, type Value, type WriteReceipt } from './gateway.ts';
-import { textValue } from './values.ts';
+import { type KeyName, type Mesh, MeshProblem, type Quorum, type ReadAnswer, type Value, type WriteReceipt } from './mesh/types.ts';
+import { textValue } from './mesh/values.ts';
 
 export type Operation = 'put' | 'get' | 'delete' | 'conflict';
 
+interface Took {
+  readonly name: KeyName;
+  readonly quorum: Quorum;
+  readonly ms: number;
+}
+
 export type Answer =
-  | {
-      readonly type: 'read';
-      readonly name: KeyName;
-      readonly quorum: Quorum;
-      readonly ms: number;
-      readonly answer: ReadAnswer;
-      readonly made: boolean;
-    }
-  | {
-      readonly type: 'written';
-      readonly op: 'put' | 'delete';
-      readonly name: KeyName;
-      readonly quorum: Quorum;
-      readonly ms: number;
-      readonly receipt: WriteReceipt;
-    }
+  | (Took & { readonly type: 'read'; readonly answer: ReadAnswer; readonly made: boolean })
+  | (Took & { readonly type: 'written'; readonly op: 'put' | 'delete'; readonly receipt: WriteReceipt })
   | { readonly type: 'failed'; readonly op: Operation; readonly name: KeyName; readonly code: string; readonly message: string };
 
 export interface Asked {
@@ -35,10 +26,19 @@ export interface Asked {
   readonly text: string;
   /** Learn what is there before writing, unless it is known already. */
   readonly aware: boolean;
+  /** The peer that is asked. */
+  readonly via?: string | undefined;
 }
 
+type Where = Pick<Asked, 'name' | 'quorum' | 'via'>;
+
 export class Requests {
+  readonly #mesh: Mesh;
   readonly #contexts = new Map<string, string>();
+
+  constructor(mesh: Mesh) {
+    this.#mesh = mesh;
+  }
 
   async ask(asked: Asked): Promise<Answer> {
     const { op, name, text, aware } = asked;
@@ -56,36 +56,31 @@ export class Requests {
     });
   }
 
-  /** Settles a conflict: this value replaces all that the read has shown. */
+  /** Settles a conflict: this value replaces all that a read has shown. */
   resolve(name: KeyName, quorum: Quorum, value: Value, context: string): Promise<Answer> {
-    return this.#answered('put', name, () => this.#write({ name, quorum }, 'put', value, context));
+    return this.#answered('put', name, () => this.#write({ name, quorum, via: undefined }, 'put', value, context));
   }
 
   async #answered(op: Operation, name: KeyName, act: () => Promise<Answer>): Promise<Answer> {
     try {
       return await act();
     } catch (error) {
-      if (error instanceof GatewayFailure) return { type: 'failed', op, name, code: error.code, message: error.message };
+      if (error instanceof MeshProblem) return { type: 'failed', op, name, code: error.code, message: error.message };
       throw error;
     }
   }
 
-  async #read({ name, quorum }: Pick<Asked, 'name' | 'quorum'>, made: boolean): Promise<Answer> {
-    const begin = performance.now();
-    const answer = await gateway.read(name, quorum);
+  async #read({ name, quorum, via }: Where, made: boolean): Promise<Answer> {
+    const begin = this.#mesh.now();
+    const answer = await this.#mesh.read(name, quorum, via);
     this.#contexts.set(keyOf(name), answer.context);
-    return { type: 'read', name, quorum, ms: performance.now() - begin, answer, made };
+    return { type: 'read', name, quorum, ms: this.#mesh.now() - begin, answer, made };
   }
 
-  async #write(
-    { name, quorum }: Pick<Asked, 'name' | 'quorum'>,
-    op: 'put' | 'delete',
-    value: Value | undefined,
-    context: string,
-  ): Promise<Answer> {
-    const begin = performance.now();
-    const receipt = value === undefined ? await gateway.remove(name, quorum, context) : await gateway.write(name, quorum, value, context);
-    const ms = performance.now() - begin;
+  async #write({ name, quorum, via }: Where, op: 'put' | 'delete', value: Value | undefined, context: string): Promise<Answer> {
+    const begin = this.#mesh.now();
+    const receipt = await this.#mesh.write(name, quorum, value, context, via);
+    const ms = this.#mesh.now() - begin;
     if (context === '') this.#contexts.delete(keyOf(name));
     else this.#contexts.set(keyOf(name), receipt.context);
     return { type: 'written', op, name, quorum, ms, receipt };
@@ -95,15 +90,16 @@ export class Requests {
   async #conflict(asked: Asked): Promise<Answer> {
     const { name, quorum, text } = asked;
     const context = await this.#context(asked);
-    const write = (writer: string): Promise<WriteReceipt> => gateway.write(name, quorum, textValue(`${text} (says ${writer})`), context);
+    const write = (writer: string): Promise<WriteReceipt> =>
+      this.#mesh.write(name, quorum, textValue(`${text} (says ${writer})`), context, asked.via);
     await Promise.all([write('Ada'), write('Grace')]);
     return this.#read(asked, true);
   }
 
-  async #context({ name, quorum }: Asked): Promise<string> {
+  async #context({ name, quorum, via }: Where): Promise<string> {
     const known = this.#contexts.get(keyOf(name));
     if (known !== undefined) return known;
-    const { context } = await gateway.read(name, quorum);
+    const { context } = await this.#mesh.read(name, quorum, via);
     this.#contexts.set(keyOf(name), context);
     return context;
   }

@@ -96,19 +96,20 @@ export class Cluster {
 
   /**
    * Starts all peers as a mesh that has long been together, without the dialling and telling that leads there: a thousand peers in a moment. For clusters without
-   * bootstrap peers.
+   * bootstrap peers. Those after the first `count` may come later.
    */
-  startFormed(): void {
-    this.startAll();
-    this.world.runUntil(() => this.peers.every((peer) => peer.serving), 10_000);
-    const [first, ...others] = this.peers.flatMap((peer) => (peer.core === undefined ? [] : [peer.core]));
+  startFormed(count = this.peers.length): void {
+    const starting = this.peers.slice(0, count);
+    for (const peer of starting) peer.start();
+    this.world.runUntil(() => starting.every((peer) => peer.serving), 10_000);
+    const [first, ...others] = starting.flatMap((peer) => (peer.core === undefined ? [] : [peer.core]));
     if (first === undefined) return;
     for (const { membership } of others) {
       const own = membership.table.get(membership.self);
       if (own !== undefined) first.membership.table.accept(own.signed);
     }
     this.network.form();
-    for (const peer of this.peers) peer.inspect((core) => core.adopt(first));
+    for (const peer of starting) peer.inspect((core) => core.adopt(first));
   }
 
   /** What `viewer` believes of `subject`; undefined when it does not know it or is down. */

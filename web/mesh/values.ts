@@ -1,19 +1,11 @@
 /** Values are bytes. What is readable text is shown as text, anything else as its first bytes. */
 
-import type { ReadSibling, Value } from './gateway.ts';
+import type { Value } from './types.ts';
 
 const shownBytesMax = 64;
 const shownTextMax = 4000;
 
 export const textValue = (text: string): Value => ({ bytes: new TextEncoder().encode(text), contentType: 'text/plain; charset=utf-8' });
-
-export function valueOf({ value, contentType }: ReadSibling): Value {
-  const characters = atob(value);
-  return {
-    bytes: Uint8Array.from(characters, (character) => character.charCodeAt(0)),
-    contentType: contentType ?? 'application/octet-stream',
-  };
-}
 
 /** Undefined when the bytes are no readable text. */
 export function textOf({ bytes }: Value): string | undefined {
@@ -30,4 +22,10 @@ export function shown(value: Value): string {
   if (text !== undefined) return text.length > shownTextMax ? `${text.slice(0, shownTextMax)}…` : text;
   const head = Array.from(value.bytes.subarray(0, shownBytesMax), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
   return `${value.bytes.length} bytes: ${head}${value.bytes.length > shownBytesMax ? ' …' : ''}`;
+}
+
+/** `actor:counter`, where the actor is a long random name. */
+export function shortDot(dot: string): string {
+  const [actor = '', counter = ''] = dot.split(':');
+  return actor.length > 8 ? `${actor.slice(0, 6)}…:${counter}` : dot;
 }

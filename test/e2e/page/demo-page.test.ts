@@ -64,7 +64,7 @@ describe('the demo page', { timeout: 90_000 }, () => {
       await inList(new RegExp(`^${name}.* alive `)).waitFor();
       await inRing(new RegExp(`^${name}: alive, holds \\d+ %`)).waitFor();
     }
-    expect(await inRing(/serves this page/).count()).toBe(1);
+    expect(await inRing(/the page looks through its eyes/).count()).toBe(1);
   });
 
   it('opens a peer with the keyboard', async () => {

@@ -1,7 +1,7 @@
 /** What an answer means, in one or two plain sentences. */
 
 import type { ReplicaReceipt } from 'ringmesh';
-import type { Answer } from './requests.ts';
+import type { Answer } from '../requests.ts';
 
 type Tone = 'good' | 'warning' | 'bad';
 

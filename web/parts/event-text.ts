@@ -1,11 +1,11 @@
 /** Events of the peer as sentences. Undefined for those that are drawn instead of told. */
 
 import type { MeshEvent } from 'ringmesh';
-import { type MeshView, nameIn } from './mesh-view.ts';
+import { type MeshView, nameIn } from '../mesh/view.ts';
 
 type Tone = 'good' | 'plain' | 'warning' | 'bad';
 
-interface EventLine {
+export interface EventLine {
   readonly tone: Tone;
   readonly text: string;
 }
@@ -20,7 +20,10 @@ const stateLines: Readonly<Record<Extract<MeshEvent, { type: 'member' }>['state'
   removed: { tone: 'plain', text: 'was removed' },
 };
 
-export function eventLine(event: MeshEvent, view: MeshView | undefined): EventLine | undefined {
+/** `by`: the peer in which it happened. */
+export function eventLine(event: MeshEvent, view: MeshView | undefined, by: string): EventLine | undefined {
+  const isOwn = by === view?.self;
+  const here = nameIn(view, by);
   switch (event.type) {
     case 'request':
       return requestLine(event);
@@ -29,35 +32,46 @@ export function eventLine(event: MeshEvent, view: MeshView | undefined): EventLi
     case 'compare':
       return undefined;
     case 'member': {
+      // All peers tell of all others: one pair of eyes is enough.
+      if (!isOwn) return undefined;
       const { tone, text } = stateLines[event.state];
       return { tone, text: `${nameIn(view, event.peer)} ${text}` };
     }
     case 'link':
-      return { tone: 'plain', text: `connection to ${nameIn(view, event.peer)} ${event.up ? 'is open' : 'is gone'}` };
+      return isOwn ? { tone: 'plain', text: `connection to ${nameIn(view, event.peer)} ${event.up ? 'is open' : 'is gone'}` } : undefined;
     case 'ring':
-      return { tone: 'plain', text: `the ring has ${plural(event.members, 'peer')} now (${event.digest.slice(0, 8)})` };
+      return !isOwn
+        ? undefined
+        : { tone: 'plain', text: `the ring has ${plural(event.members, 'peer')} now (${event.digest.slice(0, 8)})` };
     case 'readRepair':
-      return { tone: 'good', text: `read repair: ${nameIn(view, event.peer)} got a newer version (bucket ${event.bucket})` };
+      return { tone: 'good', text: `read repair: ${here} gave ${nameIn(view, event.peer)} a newer version (bucket ${event.bucket})` };
     case 'hint':
       return event.action === 'stored'
-        ? { tone: 'warning', text: `a write for ${nameIn(view, event.owner)} is kept here until it is back` }
-        : { tone: 'good', text: `${nameIn(view, event.owner)} got a write that was kept for it (${plural(event.held, 'other')} left)` };
+        ? { tone: 'warning', text: `${here} keeps a write for ${nameIn(view, event.owner)} until that is back` }
+        : { tone: 'good', text: `${here} gave ${nameIn(view, event.owner)} a write that it had kept for it` };
     case 'repair':
       if (event.peersDone < event.peersTotal) return undefined;
       return {
         tone: 'good',
-        text: `repair: compared with ${plural(event.peersTotal, 'peer')}, ${plural(event.different, 'key')} differed`,
+        text: `repair: ${here} compared with ${plural(event.peersTotal, 'peer')}, ${plural(event.different, 'key')} differed`,
       };
     case 'scrub':
       if (event.partitionsDone < event.partitionsTotal) return undefined;
       return {
         tone: event.damaged > 0 ? 'warning' : 'good',
-        text: `scrub: ${plural(event.records, 'record')} read, ${event.damaged} damaged, ${event.leaves} leaves put right`,
+        text: `scrub of ${here}: ${plural(event.records, 'record')} read, ${event.damaged} damaged, ${event.leaves} leaves put right`,
       };
+    case 'exchange':
+      return {
+        tone: 'good',
+        text: `${here} and ${nameIn(view, event.peer)} compared their trees: ${plural(event.different, 'key')} differed and ${event.different === 1 ? 'is' : 'are'} equal now`,
+      };
+    case 'reaped':
+      return { tone: 'plain', text: `${plural(event.keys, 'deleted key')} forgotten everywhere` };
     case 'amnesia':
-      return { tone: 'warning', text: `this peer’s store had forgotten something; it counts anew as ${event.actor.slice(-8)}` };
+      return { tone: 'warning', text: `${here} begins to count its versions anew: ${event.reason}` };
     case 'storageError':
-      return { tone: 'bad', text: `storage failed: ${event.message}` };
+      return { tone: 'bad', text: `the storage of ${here} failed: ${event.message}` };
     case 'badFrame':
       return { tone: 'bad', text: `${nameIn(view, event.peer)} sent an invalid message: ${event.reason}` };
     default:

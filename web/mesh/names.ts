@@ -25,6 +25,8 @@ export function peerNames(members: readonly MemberView[]): ReadonlyMap<string, s
 
 function nameOf({ peer, host, class: durability }: MemberView, isOnlyOne: boolean): string {
   if (durability === 'tab') return `tab ${shortId(peer)}`;
+  // Simulated peers have short names of their own.
+  if (host === `host-${peer}`) return peer;
   if (host === peer) return shortId(peer);
   return isOnlyOne ? host : `${host} ${shortId(peer)}`;
 }

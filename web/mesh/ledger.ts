@@ -1,0 +1,70 @@
+/** What peers owe each other and how they make it good: hints that wait, by holder and owner, and exchanges of Merkle trees. Counted from what the peers tell. */
+
+import type { MeshEvent } from 'ringmesh';
+import type { Told } from './types.ts';
+
+type CompareEvent = Extract<MeshEvent, { type: 'compare' }>;
+export type Level = CompareEvent['level'];
+
+export interface HintPile {
+  readonly holder: string;
+  readonly owner: string;
+  readonly waiting: number;
+  readonly delivered: number;
+}
+
+export interface Exchange {
+  readonly id: number;
+  readonly by: string;
+  readonly with: string;
+  readonly at: number;
+  readonly steps: readonly Pick<CompareEvent, 'level' | 'compared' | 'different' | 'nodes'>[];
+}
+
+const exchangesMax = 12;
+
+export class Ledger {
+  readonly #piles = new Map<string, HintPile>();
+  #exchanges: Exchange[] = [];
+  #next = 1;
+
+  get piles(): readonly HintPile[] {
+    return [...this.#piles.values()];
+  }
+
+  /** The newest first; those that found no difference are left out as soon as others have come. */
+  get exchanges(): readonly Exchange[] {
+    return this.#exchanges;
+  }
+
+  /** True when something has changed that is shown. */
+  hear({ by, event }: Told): boolean {
+    if (event.type === 'hint') this.#hint(by, event.owner, event.action);
+    else if (event.type === 'compare') this.#compare(by, event);
+    else return false;
+    return true;
+  }
+
+  #hint(holder: string, owner: string, action: 'stored' | 'delivered'): void {
+    const id = `${holder}/${owner}`;
+    const pile = this.#piles.get(id) ?? { holder, owner, waiting: 0, delivered: 0 };
+    const stored = action === 'stored';
+    this.#piles.set(id, {
+      ...pile,
+      waiting: Math.max(0, pile.waiting + (stored ? 1 : -1)),
+      delivered: pile.delivered + Number(!stored),
+    });
+  }
+
+  #compare(by: string, { peer, level, compared, different, nodes, at }: CompareEvent): void {
+    const step = { level, compared, different, nodes };
+    const open = level === 'all' ? undefined : this.#exchanges.find((exchange) => exchange.by === by && exchange.with === peer);
+    if (open !== undefined) {
+      this.#exchanges = this.#exchanges.map((exchange) => (exchange === open ? { ...open, steps: [...open.steps, step] } : exchange));
+      return;
+    }
+    this.#exchanges = [{ id: this.#next++, by, with: peer, at, steps: [step] }, ...this.#exchanges].slice(0, exchangesMax);
+  }
+}
+
+export const foundDifference = (exchange: Exchange): boolean => exchange.steps.some((step) => step.different > 0);

@@ -1,0 +1,166 @@
+/**
+ * The mesh that serves this page, over HTTP: seen with the eyes of one peer, and asked through it. That is the peer whose gateway the page came from, or, when that
+ * does not answer, another one that the page may talk to. In the demo the page follows the events of all peers; elsewhere those of its own.
+ */
+
+import { signal } from '@preact/signals';
+import type { MeshEvent, PeerStatus, Placement } from 'ringmesh';
+import { Gateway } from './gateway.ts';
+import { connectSupervisor, type Supervisor } from './supervisor.ts';
+import {
+  type Breaking,
+  type Copy,
+  type KeyName,
+  type Mesh,
+  MeshProblem,
+  type Quorum,
+  type ReadAnswer,
+  type Told,
+  type Value,
+  type WriteReceipt,
+} from './types.ts';
+import { memberIn, meshView, type MeshView } from './view.ts';
+
+const refreshMs = 3000;
+const afterEventMs = 120;
+
+export class LiveMesh implements Mesh {
+  readonly kind = 'live';
+  readonly view = signal<MeshView | undefined>(undefined);
+  readonly lost = signal(false);
+  readonly breaking = signal<Breaking | undefined>(undefined);
+  readonly #own = new Gateway('');
+  readonly #gateways = new Map<string, Gateway>();
+  readonly #followed = new Map<string, () => void>();
+  readonly #listeners = new Set<(told: Told) => void>();
+  /** The one that is asked. */
+  #home = this.#own;
+  /** The peer behind the page's own origin. */
+  #ownPeer = '';
+  #supervisor: Supervisor | undefined;
+  #timer = 0;
+  #closed = false;
+
+  constructor() {
+    void connectSupervisor().then((supervisor) => {
+      this.#supervisor = supervisor;
+      this.breaking.value = supervisor;
+      if (supervisor !== undefined) supervisor.whenChanged = () => this.#soon();
+      return this.#refresh();
+    });
+  }
+
+  now = (): number => performance.now();
+
+  follow(listener: (told: Told) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  placement = (name: KeyName, abort?: AbortSignal): Promise<Placement> => this.#home.placement(name, abort);
+
+  read = (name: KeyName, quorum: Quorum, via?: string): Promise<ReadAnswer> => this.#gateway(via).read(name, quorum);
+
+  write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt> {
+    return this.#gateway(via).write(name, quorum, value, context);
+  }
+
+  async copy(peer: string, name: KeyName): Promise<Copy> {
+    return this.#canAsk(peer) ? this.#gateway(peer).copy(name) : { type: 'unknown' };
+  }
+
+  async status(peer: string): Promise<PeerStatus | undefined> {
+    if (!this.#canAsk(peer)) return undefined;
+    return this.#gateway(peer)
+      .status()
+      .catch(() => undefined);
+  }
+
+  repair = (): Promise<void> => this.#home.repair();
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const stop of this.#followed.values()) stop();
+  }
+
+  /** Other peers' gateways let only the demo's page in. */
+  #canAsk(peer: string): boolean {
+    return peer === this.#ownPeer || (this.#supervisor !== undefined && memberIn(this.view.value, peer)?.gateway !== undefined);
+  }
+
+  #gateway(peer: string | undefined): Gateway {
+    if (peer === undefined || peer === this.view.value?.self) return this.#home;
+    if (peer === this.#ownPeer) return this.#own;
+    const base = memberIn(this.view.value, peer)?.gateway;
+    if (base === undefined) throw new MeshProblem('OFFLINE', 'This peer has no gateway.');
+    let gateway = this.#gateways.get(base);
+    if (gateway === undefined) this.#gateways.set(base, (gateway = new Gateway(base)));
+    return gateway;
+  }
+
+  #soon(): void {
+    clearTimeout(this.#timer);
+    if (!this.#closed) this.#timer = setTimeout(() => void this.#refresh(), afterEventMs);
+  }
+
+  async #refresh(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      await this.#look();
+      this.lost.value = false;
+    } catch (error) {
+      if (!(error instanceof MeshProblem)) throw error;
+      this.lost.value = !(await this.#moveHome());
+    } finally {
+      if (!this.#closed) this.#timer = setTimeout(() => void this.#refresh(), refreshMs);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const home = this.#home;
+    const [status, members] = await Promise.all([home.status(), home.members()]);
+    const known = this.view.value;
+    const ring = known?.ring.digest === status.ringDigest ? known.ring : await home.ring();
+    if (home === this.#own) this.#ownPeer = status.peer;
+    this.view.value = meshView(members, ring, status.peer);
+    this.#followAll();
+  }
+
+  /** Looks with the eyes of another peer when the one that was asked is down. */
+  async #moveHome(): Promise<boolean> {
+    const others = this.view.value?.members.filter(({ peer }) => peer !== this.view.value?.self && this.#canAsk(peer)) ?? [];
+    for (const gateway of [this.#own, ...others.map(({ peer }) => this.#gateway(peer))]) {
+      if (gateway === this.#home) continue;
+      const answers = await gateway.status().then(
+        () => true,
+        () => false,
+      );
+      if (!answers) continue;
+      this.#home = gateway;
+      this.#soon();
+      return true;
+    }
+    return false;
+  }
+
+  #followAll(): void {
+    const wanted = this.#supervisor === undefined ? [this.#ownPeer] : (this.view.value?.members ?? []).map(({ peer }) => peer);
+    for (const peer of wanted) {
+      if (this.#followed.has(peer) || !this.#canAsk(peer)) continue;
+      const gateway = peer === this.#ownPeer ? this.#own : this.#gateway(peer);
+      this.#followed.set(
+        peer,
+        gateway.follow(
+          (event) => this.#heard(peer, event),
+          () => this.#soon(),
+        ),
+      );
+    }
+  }
+
+  #heard(by: string, event: MeshEvent): void {
+    for (const listener of this.#listeners) listener({ by, event });
+    if (event.type === 'member' || event.type === 'ring' || event.type === 'link') this.#soon();
+  }
+}

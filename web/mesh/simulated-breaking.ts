@@ -1,0 +1,84 @@
+/** What can be done to simulated peers: the same as to the processes of the demo. */
+
+import { signal } from '@preact/signals';
+import type { Cluster, SimPeer } from 'ringmesh/sim';
+import { type Breaking, type Life, MeshProblem } from './types.ts';
+
+export class SimulatedBreaking implements Breaking {
+  readonly lives = signal<ReadonlyMap<string, Life>>(new Map());
+  readonly sides = signal<readonly (readonly string[])[] | undefined>(undefined);
+  readonly #cluster: Cluster;
+  readonly #changed: () => void;
+  /** Pairs of peers that are cut off from each other by `split`. */
+  #cuts: (readonly [number, number])[] = [];
+
+  constructor(cluster: Cluster, changed: () => void) {
+    this.#cluster = cluster;
+    this.#changed = changed;
+  }
+
+  kill = (peer: string): Promise<void> => this.#do(peer, (one) => one.kill());
+  pause = (peer: string): Promise<void> => this.#do(peer, (one) => one.pause());
+  resume = (peer: string): Promise<void> => this.#do(peer, (one) => one.resume());
+
+  start(peer: string): Promise<void> {
+    return this.#do(peer, (one) => this.#start(one));
+  }
+
+  /** Those that were never started wait for this. */
+  async add(): Promise<void> {
+    const spare = this.#cluster.peers.find((peer) => !peer.up && !this.lives.value.has(peer.id));
+    if (spare === undefined) throw new MeshProblem('OVERLOADED', 'This simulated mesh has no more peers to add.');
+    this.#start(spare);
+    this.#changed();
+  }
+
+  async remove(peer: string): Promise<void> {
+    await this.kill(peer);
+  }
+
+  async split(sides: readonly (readonly string[])[]): Promise<void> {
+    await this.heal();
+    const indexes = sides.map((side) => side.map((id) => this.#cluster.peers.findIndex((peer) => peer.id === id)));
+    indexes.forEach((side, i) => {
+      for (const other of indexes.slice(i + 1)) for (const a of side) for (const b of other) this.#cuts.push([a, b]);
+    });
+    for (const [a, b] of this.#cuts) this.#cluster.cutBoth(a, b);
+    this.sides.value = sides;
+    this.#changed();
+  }
+
+  async heal(): Promise<void> {
+    for (const [a, b] of this.#cuts) {
+      this.#cluster.network.mend(a, b);
+      this.#cluster.network.mend(b, a);
+    }
+    this.#cuts = [];
+    this.sides.value = undefined;
+    this.#changed();
+  }
+
+  look(): void {
+    const known = this.lives.value;
+    const lives = this.#cluster.peers.flatMap((peer): [string, Life][] => {
+      if (peer.up || known.has(peer.id)) return [[peer.id, lifeOf(peer)]];
+      return [];
+    });
+    if (lives.length !== known.size || lives.some(([peer, life]) => known.get(peer) !== life)) this.lives.value = new Map(lives);
+  }
+
+  #start(one: SimPeer): void {
+    one.start();
+    // A peer that has never been here knows nobody: it is told one address, as with `--bootstrap`.
+    const other = this.#cluster.peers.find((peer) => peer.up && peer !== one);
+    if (other !== undefined) this.#cluster.network.connect(one.index, other.id);
+  }
+
+  async #do(id: string, act: (peer: SimPeer) => void): Promise<void> {
+    const peer = this.#cluster.peers.find((candidate) => candidate.id === id);
+    if (peer !== undefined) act(peer);
+    this.#changed();
+  }
+}
+
+const lifeOf = (peer: SimPeer): Life => (peer.paused ? 'paused' : peer.serving ? 'running' : peer.up ? 'starting' : 'stopped');

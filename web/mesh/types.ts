@@ -1,0 +1,108 @@
+/**
+ * A mesh as the page sees it, whether it is live or simulated: who is there, how to ask it, what it tells, and what may be broken in it. The parts of the page know
+ * this interface and nothing of where the mesh runs.
+ */
+
+import type { ReadonlySignal } from '@preact/signals';
+import type { MeshEvent, Mode, PeerStatus, Placement, ReplicaReceipt } from 'ringmesh';
+import type { MeshView } from './view.ts';
+
+export interface KeyName {
+  readonly bucket: string;
+  readonly key: string;
+}
+
+export interface Quorum {
+  readonly r: number;
+  readonly w: number;
+  readonly mode: Mode;
+}
+
+export interface Value {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly contentType: string;
+}
+
+export interface Sibling {
+  readonly dot: string;
+  readonly value: Value;
+  readonly time: number;
+}
+
+export interface WriteReceipt {
+  readonly context: string;
+  readonly outcome: 'ok' | 'partial' | 'unknown';
+  readonly dot: string | null;
+  readonly replicas: readonly ReplicaReceipt[];
+  readonly sloppy: boolean;
+}
+
+export interface ReadAnswer {
+  readonly outcome: 'ok' | 'absent';
+  readonly context: string;
+  readonly siblings: readonly Sibling[];
+  readonly replicas: readonly ReplicaReceipt[];
+  readonly sloppy: boolean;
+}
+
+/** What one peer itself keeps of a key. */
+export type Copy =
+  | { readonly type: 'kept'; readonly siblings: readonly Sibling[]; readonly tombstones: readonly string[]; readonly context: string }
+  | { readonly type: 'nothing' }
+  /** Its own gateway cannot be asked from here. */
+  | { readonly type: 'unknown' };
+
+/** An event, and the peer in which it happened. */
+export interface Told {
+  readonly by: string;
+  readonly event: MeshEvent;
+}
+
+export type Life = 'running' | 'paused' | 'stopped' | 'starting';
+
+/** What may be done to the peers of a mesh that is there to be broken. Each call resolves when it is done, and rejects with a MeshProblem. */
+export interface Breaking {
+  readonly lives: ReadonlySignal<ReadonlyMap<string, Life>>;
+  /** Peer ids by side, while the mesh is split. */
+  readonly sides: ReadonlySignal<readonly (readonly string[])[] | undefined>;
+  kill(peer: string): Promise<void>;
+  pause(peer: string): Promise<void>;
+  resume(peer: string): Promise<void>;
+  start(peer: string): Promise<void>;
+  add(): Promise<void>;
+  remove(peer: string): Promise<void>;
+  split(sides: readonly (readonly string[])[]): Promise<void>;
+  heal(): Promise<void>;
+}
+
+export class MeshProblem extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface Mesh {
+  readonly kind: 'live' | 'simulated';
+  /** Undefined until the mesh has been seen once. */
+  readonly view: ReadonlySignal<MeshView | undefined>;
+  /** Nobody answers. */
+  readonly lost: ReadonlySignal<boolean>;
+  /** Undefined where nothing may be broken. */
+  readonly breaking: ReadonlySignal<Breaking | undefined>;
+  /** Milliseconds of its own time. */
+  now(): number;
+  follow(listener: (told: Told) => void): () => void;
+  placement(name: KeyName, signal?: AbortSignal): Promise<Placement>;
+  /** `via`: the peer that is asked; by default the one whose eyes the page uses. */
+  read(name: KeyName, quorum: Quorum, via?: string): Promise<ReadAnswer>;
+  /** Without a value it is a delete. An empty context says that the write knows of no earlier one. */
+  write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt>;
+  copy(peer: string, name: KeyName): Promise<Copy>;
+  status(peer: string): Promise<PeerStatus | undefined>;
+  /** Lets the peer that the page asks compare its trees with all others now. */
+  repair(): Promise<void>;
+  close(): void;
+}

@@ -1,0 +1,44 @@
+/** What the page knows of the mesh at one moment, as one of its peers sees it. The parts of the page draw it; none of them changes it. */
+
+import type { MemberState, MemberView, RingView } from 'ringmesh';
+import { peerHue, peerNames } from './names.ts';
+
+export interface MeshView {
+  /** Sorted by name. */
+  readonly members: readonly MemberView[];
+  /** Those that have a place on the ring, in the order of their seats. */
+  readonly seated: readonly MemberView[];
+  readonly names: ReadonlyMap<string, string>;
+  readonly ring: RingView;
+  /** The peer with whose eyes this is seen. */
+  readonly self: string;
+}
+
+export function meshView(members: readonly MemberView[], ring: RingView, self: string): MeshView {
+  const names = peerNames(members);
+  const order = new Intl.Collator(undefined, { numeric: true });
+  const byName = members.toSorted((a, b) => order.compare(names.get(a.peer) ?? '', names.get(b.peer) ?? ''));
+  // Hues are given in the order of the first look.
+  for (const { peer } of byName) peerHue(peer);
+  return { members: byName, seated: byName.filter((member) => member.state !== 'left' && member.state !== 'removed'), names, ring, self };
+}
+
+export const nameIn = (view: MeshView | undefined, peer: string): string => view?.names.get(peer) ?? `…${peer.slice(-5)}`;
+
+export const memberIn = (view: MeshView | undefined, peer: string | undefined): MemberView | undefined =>
+  view?.members.find((member) => member.peer === peer);
+
+/** One word for each state, with what it means for the data. */
+export const stateText: Readonly<Record<MemberState, string>> = {
+  alive: 'alive',
+  suspect: 'suspect: it has not answered; others are asked',
+  dead: 'dead: out of reach; it keeps its place, others keep its writes for it',
+  left: 'left: its place went to others',
+  removed: 'removed: its place went to others',
+};
+
+export const classText: Readonly<Record<MemberView['class'], string>> = {
+  server: 'server: keeps its data on disk',
+  tab: 'tab: keeps its data in a browser',
+  ephemeral: 'ephemeral: keeps its data in memory only',
+};

@@ -1,0 +1,166 @@
+/**
+ * A key seen through: where its hash lies, who should keep it, and what each of these peers itself holds, side by side. Copies are looked at again whenever
+ * something was written or told.
+ */
+
+import { useSignal, useSignalEffect } from '@preact/signals';
+import type { Placement } from 'ringmesh';
+import type { Copy, KeyName, Mesh } from '../mesh/types.ts';
+import { shortDot, shown } from '../mesh/values.ts';
+import { memberIn } from '../mesh/view.ts';
+import { answer, ask, keyName, mesh, placement, quorum, request, requests, touched, told, view } from '../state.ts';
+import { SiblingCard } from './answer.tsx';
+import { Button, PeerName } from './bits.tsx';
+import { KeyFields } from './request-form.tsx';
+
+const fallbacksAsked = 3;
+const lookAgainMs = 400;
+
+export function KeyXray() {
+  const copies = useCopies();
+  const placed = placement.value;
+  const name = keyName.value;
+  return (
+    <div class="stack">
+      <KeyFields />
+      {placed === undefined || name === undefined ? null : (
+        <>
+          <p>
+            The hash of bucket and key falls on <b>{((placed.position / 2 ** 32) * 100).toFixed(3)} %</b> of the ring (
+            <code>{placed.position.toString(16).padStart(8, '0')}</code>), in partition <b>{placed.partition.toLocaleString('en')}</b> of{' '}
+            {view.value?.ring.partitions.toLocaleString('en')}.
+          </p>
+          <CopyTable placed={placed} copies={copies} />
+          <Verdict placed={placed} copies={copies} />
+        </>
+      )}
+      <div class="buttons">
+        <Button onClick={() => request('get')}>Read it with a quorum</Button>
+        <Button onClick={() => request('conflict')} title="Two writers who do not know of each other">
+          Make a conflict
+        </Button>
+      </div>
+      <Settle />
+    </div>
+  );
+}
+
+type Copies = ReadonlyMap<string, Copy>;
+
+/** What the primaries and the first fallbacks hold now. */
+function useCopies(): Copies {
+  const copies = useSignal<Copies>(new Map());
+  useSignalEffect(() => {
+    void touched.value;
+    void told.value;
+    const [asked, name, placed] = [mesh.value, keyName.value, placement.value];
+    let isCurrent = true;
+    if (asked === undefined || name === undefined || placed === undefined) return undefined;
+    const timer = setTimeout(() => {
+      void look(asked, name, placed).then((found) => {
+        if (isCurrent) copies.value = found;
+      });
+    }, lookAgainMs);
+    return () => {
+      isCurrent = false;
+      clearTimeout(timer);
+    };
+  });
+  return copies.value;
+}
+
+const candidates = (placed: Placement): string[] => [...placed.primaries, ...placed.fallbacks.slice(0, fallbacksAsked)];
+
+async function look(asked: Mesh, name: KeyName, placed: Placement): Promise<Copies> {
+  return new Map(await Promise.all(candidates(placed).map(async (peer) => [peer, await asked.copy(peer, name)] as const)));
+}
+
+function CopyTable({ placed, copies }: { readonly placed: Placement; readonly copies: Copies }) {
+  const rows = candidates(placed).filter((peer) => placed.primaries.includes(peer) || copies.get(peer)?.type === 'kept');
+  return (
+    <table class="copies">
+      <caption>What each peer itself holds</caption>
+      <thead>
+        <tr>
+          <th scope="col">Peer</th>
+          <th scope="col">Part</th>
+          <th scope="col">Versions and values</th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((peer) => (
+          <tr key={peer}>
+            <th scope="row">
+              <PeerName peer={peer} />
+              <span class={`state ${memberIn(view.value, peer)?.state ?? ''}`}> {stateNote(peer)}</span>
+            </th>
+            <td>{partOf(placed, peer)}</td>
+            <td>
+              <CopyText copy={copies.get(peer)} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function stateNote(peer: string): string {
+  const state = memberIn(view.value, peer)?.state;
+  return state === undefined || state === 'alive' ? '' : state;
+}
+
+function partOf({ primaries }: Placement, peer: string): string {
+  const index = primaries.indexOf(peer);
+  return index >= 0 ? `owner ${index + 1}` : 'stand-in: keeps it for an owner that is away';
+}
+
+function CopyText({ copy }: { readonly copy: Copy | undefined }) {
+  if (copy === undefined) return <span class="note">looking…</span>;
+  if (copy.type === 'unknown') return <span class="note">cannot be asked now</span>;
+  if (copy.type === 'nothing') return <span class="note">nothing</span>;
+  return (
+    <ul class="versions">
+      {copy.siblings.map(({ dot, value }) => (
+        <li key={dot}>
+          <code title={dot}>{shortDot(dot)}</code> <span class="value">{shown(value) || '(empty)'}</span>
+        </li>
+      ))}
+      {copy.tombstones.map((dot) => (
+        <li key={dot}>
+          <code title={dot}>{shortDot(dot)}</code> <span class="note">deleted (a tombstone)</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Verdict({ placed, copies }: { readonly placed: Placement; readonly copies: Copies }) {
+  const owners = placed.primaries.map((peer) => copies.get(peer)).filter((copy) => copy !== undefined && copy.type !== 'unknown');
+  const versions = new Set(owners.map((copy) => (copy?.type === 'kept' ? copy.context : '')));
+  if (owners.length === 0) return null;
+  const asked = `${owners.length} of ${placed.primaries.length} owners can be looked at`;
+  if (versions.size > 1) return <p class="verdict warning">{asked}, and they differ: a read or the next exchange repairs that.</p>;
+  return <p class="verdict good">{asked}, and they hold the same.</p>;
+}
+
+/** Siblings that the last read of this key has shown, to be settled. */
+function Settle() {
+  const got = answer.value;
+  const name = keyName.value;
+  if (got?.type !== 'read' || got.name.key !== name?.key || got.name.bucket !== name.bucket || got.answer.siblings.length < 2) return null;
+  return (
+    <section aria-label="Settle the conflict">
+      <h3 class="warning">{got.answer.siblings.length} values, none lost</h3>
+      <div class="siblings">
+        {got.answer.siblings.map((sibling) => (
+          <SiblingCard
+            key={sibling.dot}
+            sibling={sibling}
+            onKeep={() => ask(requests?.resolve(got.name, quorum.value, sibling.value, got.answer.context))}
+          />
+        ))}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,271 @@
+/** The ring: who owns which arc, the peers on their seats, where a key lies and which peers keep it, and messages on their way between them. */
+
+import { signal, useSignalEffect } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import type { MemberView } from 'ringmesh';
+import { peerHue, percent } from '../mesh/names.ts';
+import { standInOf } from '../mesh/stand-in.ts';
+import type { Told } from '../mesh/types.ts';
+import { type MeshView, nameIn } from '../mesh/view.ts';
+import { breaking, chosen, lit, onTold, placement, view } from '../state.ts';
+import { Dots } from './dots.ts';
+import { linkPath, markPoint, ownedArcs, seat, seatRadius, size, track } from './shapes.ts';
+
+export type Colouring = 'peer' | 'class' | 'state';
+export const colouring = signal<Colouring>('peer');
+
+const labelledMax = 16;
+const labelMax = 9;
+const classHues = { server: 255, tab: 45, ephemeral: 330 } as const;
+const stateHues = { alive: 155, suspect: 80, dead: 27, left: 280, removed: 280 } as const;
+
+function hueOf({ peer, class: durability, state }: MemberView, by: Colouring): number {
+  if (by === 'class') return classHues[durability];
+  return by === 'state' ? stateHues[state] : peerHue(peer);
+}
+
+export function Ring() {
+  const seen = view.value;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  useEffect(() => (canvas.current === null ? undefined : drawMessages(canvas.current)), []);
+  return (
+    <div class={`ring${lit.value === undefined ? '' : ' focused'}`}>
+      <svg viewBox={`${-size / 2} ${-size / 2} ${size} ${size}`} role="group" aria-label="The ring and its peers">
+        <path class="track" d={track} />
+        {seen === undefined ? null : <Arcs view={seen} />}
+        {seen === undefined ? null : <KeyLines view={seen} />}
+        {seen === undefined ? null : <Seats view={seen} />}
+        {seen === undefined ? (
+          <text class="waiting" y="5">
+            Looking for the mesh…
+          </text>
+        ) : null}
+      </svg>
+      <canvas ref={canvas} aria-hidden="true" />
+    </div>
+  );
+}
+
+interface Drawn {
+  readonly view: MeshView;
+}
+
+/** When the ring changes, the old arcs fade while the new ones appear. */
+function Arcs({ view: { ring, members } }: Drawn) {
+  const before = useRef<{ digest: string; paths: readonly { d: string; hue: number }[] } | undefined>(undefined);
+  const drawn = useRef<typeof before.current>(undefined);
+  const paths = useMemo(() => ownedArcs(ring), [ring]);
+  const byPeer = new Map(members.map((member) => [member.peer, member]));
+  const hues = ring.members.map(({ peer }) => {
+    const member = byPeer.get(peer);
+    return member === undefined ? 0 : hueOf(member, colouring.value);
+  });
+  if (drawn.current !== undefined && drawn.current.digest !== ring.digest) before.current = drawn.current;
+  drawn.current = { digest: ring.digest, paths: paths.map((d, index) => ({ d, hue: hues[index] ?? 0 })) };
+  return (
+    <>
+      {before.current === undefined ? null : (
+        <g class="arcs leaving" key={before.current.digest}>
+          {before.current.paths.map(({ d, hue }, index) => (
+            <path key={index} d={d} class="arc" style={{ '--hue': hue }} />
+          ))}
+        </g>
+      )}
+      <g class="arcs" key={ring.digest}>
+        {ring.members.map(({ peer }, index) => (
+          <path
+            key={peer}
+            d={paths[index]}
+            class={`arc ${byPeer.get(peer)?.state ?? ''}${lit.value === peer ? ' lit' : ''}`}
+            style={{ '--hue': hues[index] }}
+            onPointerEnter={() => (lit.value = peer)}
+            onPointerLeave={() => (lit.value = undefined)}
+            onClick={() => choose(peer)}
+          />
+        ))}
+      </g>
+    </>
+  );
+}
+
+function KeyLines({ view: { seated, members } }: Drawn) {
+  const placed = placement.value;
+  if (placed === undefined) return null;
+  const { x, y } = markPoint(placed.position);
+  const standIn = standInOf(placed, members);
+  const line = (peer: string, kind: string) => {
+    const index = seated.findIndex((member) => member.peer === peer);
+    const member = seated[index];
+    if (member === undefined) return null;
+    const d = linkPath(placed.position, index, seated.length);
+    return <path key={peer} class={`link ${kind} ${member.state}`} d={d} style={{ '--hue': hueOf(member, colouring.value) }} />;
+  };
+  return (
+    <g aria-hidden="true">
+      {standIn === undefined ? null : line(standIn, 'standIn')}
+      {placed.primaries.map((peer) => line(peer, 'primary'))}
+      <g class="mark" style={{ transform: `translate(${x}px, ${y}px)` }}>
+        <circle r="9" />
+        <circle r="3.5" class="core" />
+      </g>
+    </g>
+  );
+}
+
+function Seats({ view: seen }: Drawn) {
+  const { seated } = seen;
+  const group = useRef<SVGGElement>(null);
+  const focusable = seated.some(({ peer }) => peer === chosen.value) ? chosen.value : seated[0]?.peer;
+  /** One seat is reached with Tab, the others from there with the arrow keys. */
+  const move = (event: KeyboardEvent, index: number): void => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (step !== undefined) {
+      event.preventDefault();
+      const next = group.current?.children[(index + step + seated.length) % seated.length];
+      if (next instanceof SVGElement) next.focus();
+    }
+    if (event.key === 'Enter' || event.key === ' ') {
+      event.preventDefault();
+      choose(seated[index]?.peer);
+    }
+  };
+  return (
+    <g ref={group}>
+      {seated.map((member, index) => (
+        <Seat
+          key={member.peer}
+          view={seen}
+          member={member}
+          index={index}
+          focusable={member.peer === focusable}
+          onKeyDown={(event) => move(event, index)}
+        />
+      ))}
+    </g>
+  );
+}
+
+interface SeatProperties extends Drawn {
+  readonly member: MemberView;
+  readonly index: number;
+  readonly focusable: boolean;
+  readonly onKeyDown: (event: KeyboardEvent) => void;
+}
+
+function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatProperties) {
+  const { peer, state } = member;
+  const count = seen.seated.length;
+  const { x, y } = seat(index, count);
+  const radius = seatRadius(count, member.share);
+  const name = nameIn(seen, peer);
+  const isSelf = peer === seen.self;
+  const holds = placement.value?.primaries.includes(peer) === true;
+  const paused = breaking.value?.lives.value.get(peer) === 'paused';
+  const sign = state === 'dead' ? '×' : paused ? '‖' : state === 'suspect' ? '?' : '';
+  const classes = ['seat', state, isSelf && 'self', holds && 'holds', peer === chosen.value && 'chosen'].filter(Boolean).join(' ');
+  const enter = (): void => void (lit.value = peer);
+  const leave = (): void => void (lit.value = undefined);
+  return (
+    <g
+      role="button"
+      tabIndex={focusable ? 0 : -1}
+      class={classes}
+      style={{ '--hue': hueOf(member, colouring.value), transform: `translate(${x}px, ${y}px)` }}
+      aria-label={`${name}: ${paused ? 'standing still' : state}, holds ${percent(member.share)} of the copies${isSelf ? ', the page looks through its eyes' : ''}`}
+      onPointerEnter={enter}
+      onPointerLeave={leave}
+      onFocus={enter}
+      onBlur={leave}
+      onClick={() => choose(peer)}
+      onKeyDown={onKeyDown}
+    >
+      <title>{name}</title>
+      {member.class === 'server' ? (
+        <circle class="body" r={radius} />
+      ) : (
+        <rect class="body" x={-radius} y={-radius * 0.78} width={radius * 2} height={radius * 1.56} rx={radius * 0.3} />
+      )}
+      {count > labelledMax ? null : (
+        <text class="name" dy="0.35em">
+          {name.length > labelMax ? `${name.slice(0, labelMax - 1)}…` : name}
+        </text>
+      )}
+      {sign === '' ? null : (
+        <text class="sign" dy="0.35em" transform={`translate(${radius * 0.72} ${-radius * 0.72})`} font-size={Math.max(12, radius * 0.75)}>
+          {sign}
+        </text>
+      )}
+    </g>
+  );
+}
+
+export function choose(peer: string | undefined): void {
+  chosen.value = chosen.value === peer ? undefined : peer;
+}
+
+/** Lets dots fly as the peers tell of messages, until the returned function ends it. */
+function drawMessages(canvas: HTMLCanvasElement): () => void {
+  const dots = new Dots(canvas);
+  const colours = { ask: '', standIn: '', answer: '', repair: '' };
+  const readColours = (): void => {
+    const style = getComputedStyle(canvas);
+    colours.ask = style.getPropertyValue('--text');
+    colours.standIn = style.getPropertyValue('--warning');
+    colours.answer = style.getPropertyValue('--muted');
+    colours.repair = style.getPropertyValue('--good');
+  };
+  readColours();
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  dark.addEventListener('change', readColours);
+  const stop = onTold((one) => {
+    const seen = view.peek();
+    if (seen === undefined) return;
+    const flight = flightOf(one);
+    if (flight === undefined) return;
+    const [from, to] = [flight.from, flight.to].map((peer) => seen.seated.findIndex((member) => member.peer === peer));
+    if (from === undefined || to === undefined || from < 0 || to < 0) return;
+    const count = seen.seated.length;
+    const radius = (flight.kind === 'answer' ? 3 : 4.5) * (count > 100 ? 0.6 : 1);
+    dots.send(seat(from, count), seat(to, count), colours[flight.kind], radius);
+  });
+  return () => {
+    stop();
+    dark.removeEventListener('change', readColours);
+    dots.close();
+  };
+}
+
+interface FlightOf {
+  readonly from: string;
+  readonly to: string;
+  readonly kind: 'ask' | 'standIn' | 'answer' | 'repair';
+}
+
+function flightOf({ by, event }: Told): FlightOf | undefined {
+  switch (event.type) {
+    case 'hop':
+      return { from: by, to: event.to, kind: event.role === 'fallback' ? 'standIn' : 'ask' };
+    case 'answer': {
+      const good = event.state === 'stored' || event.state === 'answered';
+      return good && event.peer !== by ? { from: event.peer, to: by, kind: 'answer' } : undefined;
+    }
+    case 'compare':
+      return event.different > 0 ? { from: by, to: event.peer, kind: 'repair' } : undefined;
+    case 'readRepair':
+      return { from: by, to: event.peer, kind: 'repair' };
+    case 'hint':
+      return event.action === 'delivered' ? { from: by, to: event.owner, kind: 'standIn' } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Keeps what is chosen and lit among the peers that are there. */
+export function useSoundChoice(): void {
+  useSignalEffect(() => {
+    const members = view.value?.members ?? [];
+    const isThere = (peer: string | undefined): boolean => members.some((member) => member.peer === peer);
+    if (chosen.value !== undefined && !isThere(chosen.value)) chosen.value = undefined;
+    if (lit.value !== undefined && !isThere(lit.value)) lit.value = undefined;
+  });
+}
