@@ -174,7 +174,7 @@ export class Mesh implements MeshPeer {
       members,
       addresses: peer.membership.record.addresses.map((address) => `${address}/p2p/${this.id}`),
       storage: { durable: peer.replica.durable, healthy: now - peer.storageFailedAt > unwellMs },
-      hints: peer.hints.owners,
+      hints: peer.hints.held,
       pendingRequests: peer.coordinator.pending,
       uptimeMs: now - this.#startedAt,
     };

@@ -39,6 +39,7 @@ export const statusOf: Readonly<Record<GatewayCode, number>> = {
   TIMEOUT: 503,
   ABORTED: 503,
   OVERLOADED: 503,
+  HINTS_FULL: 503,
   CLOSED: 503,
   NOT_READY: 503,
   STORAGE_FULL: 503,

@@ -20,6 +20,4 @@ export interface Environment {
   readonly nextRun: () => number;
   /** Whether anyone wants the events: those of requests are made for nobody else. */
   readonly watched: () => boolean;
-  /** A fallback keeps something for this primary now. */
-  readonly hinted: (owner: string) => void;
 }

@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'TIMEOUT'
   | 'ABORTED'
   | 'OVERLOADED'
+  | 'HINTS_FULL'
   | 'CLOSED'
   // limits of a record (VR6) and of clocks (VR7)
   | 'TOO_MANY_SIBLINGS'

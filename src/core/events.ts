@@ -49,7 +49,16 @@ export type CoreEvent =
   | { readonly type: 'link'; readonly peer: string; readonly up: boolean }
   | { readonly type: 'ring'; readonly digest: string; readonly members: number }
   | { readonly type: 'readRepair'; readonly peer: string; readonly bucket: string }
-  | { readonly type: 'hint'; readonly action: 'stored' | 'delivered'; readonly owner: string; readonly held: number }
+  /**
+   * What a peer keeps for a primary that cannot be reached. `refused`: there was no room; `expired`: too old, other primaries get it now; `rerouted`: the owner left
+   * the ring, and the primaries of now get it. `held`: how many hints there are.
+   */
+  | {
+      readonly type: 'hint';
+      readonly action: 'stored' | 'delivered' | 'refused' | 'expired' | 'rerouted';
+      readonly owner: string;
+      readonly held: number;
+    }
   /** Records of nothing but tombstones were removed everywhere (TS1). */
   | { readonly type: 'reaped'; readonly keys: number }
   /**

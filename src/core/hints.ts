@@ -1,33 +1,37 @@
 /**
- * Hinted handoff: what this peer keeps for primaries that could not be reached, and how it hands it over (Dynamo, section 4.6).
+ * Hinted handoff: how this peer hands over what it keeps for primaries that could not be reached (Dynamo, section 4.6).
  *
  * A hint is a row beside the record, written in the same batch, so that it survives a restart (HH2). When its owner can be reached, the record's newest
  * state is sent, a few at a time; the hint goes only after the owner's acknowledgement (HH1). Delivery may repeat: merging is idempotent.
+ *
+ * A hint whose owner has left the ring is kept for the primaries of now instead (HH4). So is one that has grown too old, for those primaries that can be
+ * reached: the owner gets it from them by anti-entropy when it returns, and what nobody else can take is kept however old it is (HH3).
  */
 
-import type { Disk } from './disk.ts';
+import type { Disk, StorageChange } from './disk.ts';
 import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
-import type { Address, ByteString, Instant, PeerId } from './ids.ts';
-import { hintOfKey, prefixEnd } from './layout.ts';
-import { textToBytes } from './bytes.ts';
+import { type Hint, type HintIndex, hintRow, readHintRow } from './hint-index.ts';
+import type { ByteString, Instant, PeerId } from './ids.ts';
+import { hintKey, hintOfKey } from './layout.ts';
 import type { RecordSet } from './record.ts';
+import { healthy } from './targets.ts';
 
-interface Round {
-  readonly owner: PeerId;
-  readonly added: number;
-  kept: number;
-}
-
-const pageSize = 64;
+const rowsPerRead = 1000;
+const underWayMax = 32;
+/** How many are given to other primaries at once. */
+const movesMax = 500;
 const retryMs = 1000;
 const deliveryTimeoutMs = 5000;
+
+interface Move {
+  readonly hint: Hint;
+  readonly to: readonly PeerId[];
+}
 
 export class Hints {
   readonly #env: Environment;
   readonly #disk: Disk;
-  /** Owners for whom there may be hints in storage, with the number of hints that were added since the start. */
-  readonly #owners = new Map<PeerId, number>();
   readonly #delivering = new Set<PeerId>();
 
   constructor(env: Environment, disk: Disk) {
@@ -35,99 +39,151 @@ export class Hints {
     this.#disk = disk;
   }
 
-  /** How many owners there are hints for. */
-  get owners(): number {
-    return this.#owners.size;
+  get #index(): HintIndex {
+    return this.#env.replica.hints;
   }
 
-  /** Looks through the hints that an earlier run has left, an owner at a time. */
-  start(done: (now: Instant, error: MeshError | undefined) => void, after = 'h' as ByteString): void {
-    this.#disk.range({ from: after, to: 'i' as ByteString, limit: 1, keysOnly: true }, (now, entries) => {
-      if (entries instanceof MeshError) return done(now, entries);
-      const first = entries[0];
-      if (first === undefined) return done(now, undefined);
-      const hint = hintOfKey(first[0]);
-      if (hint === undefined) return this.start(done, `${first[0]}\0` as ByteString);
-      this.#owners.set(hint.owner, 0);
-      this.start(done, ownerRange(hint.owner).to);
-    });
+  /** How many there are. */
+  get held(): number {
+    return this.#index.held;
   }
 
-  /** A hint for this owner has been stored. */
-  added(owner: PeerId): void {
-    this.#owners.set(owner, (this.#owners.get(owner) ?? 0) + 1);
-    this.#env.emit({ type: 'hint', action: 'stored', owner, held: this.#owners.size });
+  /** Reads the hints that an earlier run has left. */
+  start(now: Instant, done: (now: Instant, error: MeshError | undefined) => void): void {
+    const found: Hint[] = [];
+    const read = (from: ByteString): void => {
+      this.#disk.range({ from, to: 'i' as ByteString, limit: rowsPerRead }, (then, rows) => {
+        if (rows instanceof MeshError) return done(then, rows);
+        for (const [key, row] of rows) {
+          const hint = hintOfKey(key);
+          if (hint !== undefined) found.push({ ...hint, ...readHintRow(row, now.wall) });
+        }
+        const last = rows.at(-1)?.[0];
+        if (last !== undefined) return read(`${last}\0` as ByteString);
+        found.sort((a, b) => a.keptAt - b.keptAt);
+        for (const hint of found) this.#index.keep(hint);
+        done(then, undefined);
+      });
+    };
+    read('h' as ByteString);
   }
 
   /** Called now and then, and when a link comes up. */
-  deliver(): void {
-    const { members, calls } = this.#env;
-    for (const [owner, added] of this.#owners) {
-      if (this.#delivering.has(owner) || !calls.linked(owner) || !members.believedAlive(owner)) continue;
-      this.#delivering.add(owner);
-      this.#page({ owner, added, kept: 0 }, ownerRange(owner).from);
+  deliver(now: Instant): void {
+    const { members } = this.#env;
+    for (const owner of this.#index.owners) {
+      if (members.placement.member(owner) === undefined) this.#reroute(now, owner, 'rerouted');
+      else if (!this.#canReach(owner)) this.#reroute(now, owner, 'expired');
+      else if (!this.#delivering.has(owner)) this.#round(now, owner);
     }
   }
 
-  /** Delivers one page, then the next one; `from` moves past hints whose delivery failed, so that each round tries each hint once. */
-  #page(round: Round, from: ByteString): void {
-    const { owner } = round;
-    this.#disk.range({ from, to: ownerRange(owner).to, limit: pageSize }, (now, entries) => {
-      if (entries instanceof MeshError || !this.#env.calls.linked(owner)) return this.#pause(now, owner);
-      const last = entries.at(-1);
-      if (last === undefined) return this.#roundDone(now, round);
-      let open = entries.length;
-      for (const [key, value] of entries) {
-        this.#one(now, owner, hintOfKey(key)?.address, value[0] ?? 0, (_, gone) => {
-          if (!gone) round.kept++;
-          if (--open === 0) this.#page(round, `${last[0]}\0` as ByteString);
-        });
-      }
-    });
+  #canReach(owner: PeerId): boolean {
+    return this.#env.calls.linked(owner) && this.#env.members.believedAlive(owner);
   }
 
-  #roundDone(now: Instant, round: Round): void {
-    // A hint that was added while the round went on may lie before the place that it had reached.
-    if (round.kept > 0 || this.#owners.get(round.owner) !== round.added) return this.#pause(now, round.owner);
-    this.#delivering.delete(round.owner);
-    this.#owners.delete(round.owner);
+  /** Tries each hint for an owner once, some of them at a time. */
+  #round(now: Instant, owner: PeerId): void {
+    this.#delivering.add(owner);
+    const hints = this.#index.of(owner);
+    // What is kept while the round goes on waits for the next one.
+    let left = this.#index.countOf(owner);
+    let open = 1;
+    const end = (then: Instant): void => {
+      if (--open > 0) return;
+      if (this.#index.countOf(owner) === 0) this.#delivering.delete(owner);
+      else this.#pause(then, owner);
+    };
+    const next = (then: Instant): void => {
+      const hint = left-- > 0 && this.#env.calls.linked(owner) ? hints.next() : undefined;
+      if (hint === undefined || hint.done === true) return end(then);
+      this.#one(then, hint.value, next);
+    };
+    for (let i = 0; i < underWayMax; i++) {
+      open++;
+      next(now);
+    }
+    end(now);
   }
 
   #pause(now: Instant, owner: PeerId): void {
-    this.#env.timers.at(now.mono + retryMs, () => {
+    this.#env.timers.at(now.mono + retryMs, (then) => {
       this.#delivering.delete(owner);
-      this.deliver();
+      this.deliver(then);
     });
   }
 
-  #one(now: Instant, owner: PeerId, address: Address | undefined, n: number, done: (now: Instant, gone: boolean) => void): void {
-    if (address === undefined) return done(now, true);
+  #one(now: Instant, hint: Hint, done: (now: Instant) => void): void {
     const { replica, calls, members } = this.#env;
+    const { owner, address, n } = hint;
+    // The ring has changed since: it is for others now.
+    const to = this.#primaries(hint).includes(owner) ? [] : this.#others(now, hint, 'rerouted');
+    if (to.length > 0) return this.#move(now, [{ hint, to }], 'rerouted', done);
     replica.records.read(address, (then, record) => {
-      if (record instanceof MeshError) return done(then, false);
-      if (record.context.length === 0) return this.#settle(then, owner, address, n, record, done);
+      if (record instanceof MeshError) return done(then);
+      if (record.context.length === 0) return this.#settle(then, hint, record, done);
       const { bucket, key } = address;
       const options = { timeoutMs: deliveryTimeoutMs, ring: members.placement.ring.digest };
       calls.ask(then, owner, { type: 'store', bucket, key, record, n, owner: undefined, ordered: false }, options, (later, answer) => {
         const stored = typeof answer === 'object' && answer.type === 'stored';
-        if (stored) this.#settle(later, owner, address, n, record, done);
-        else done(later, false);
+        if (stored) this.#settle(later, hint, record, done);
+        else done(later);
       });
     });
   }
 
-  #settle(now: Instant, owner: PeerId, address: Address, n: number, record: RecordSet, done: (now: Instant, gone: boolean) => void): void {
-    const { placement, self } = this.#env.members;
-    // While there are hints for other owners the copy may be theirs, too.
-    const keepCopy = this.#owners.size > 1 || placement.primaries(placement.partition(address.position), n).includes(self);
-    this.#env.replica.settleHint(now, owner, address, n, record, keepCopy, (then, gone) => {
-      if (gone === true) this.#env.emit({ type: 'hint', action: 'delivered', owner, held: this.#owners.size });
-      done(then, gone === true);
+  #settle(now: Instant, hint: Hint, record: RecordSet, done: (now: Instant) => void): void {
+    const { owner } = hint;
+    const isPrimary = this.#primaries(hint).includes(this.#env.members.self);
+    this.#env.replica.settleHint(now, hint, record, isPrimary, (then, gone) => {
+      if (gone === true) this.#env.emit({ type: 'hint', action: 'delivered', owner, held: this.held });
+      done(then);
     });
   }
-}
 
-function ownerRange(owner: PeerId): { from: ByteString; to: ByteString } {
-  const from = `h${textToBytes(owner)}\0` as ByteString;
-  return { from, to: prefixEnd(from) };
+  /** Gives the hints of an owner, all or those that are too old, to other primaries. */
+  #reroute(now: Instant, owner: PeerId, why: 'rerouted' | 'expired'): void {
+    const oldest = now.wall - this.#index.limits.maxAgeMs;
+    const moves: Move[] = [];
+    for (const hint of this.#index.of(owner)) {
+      if (moves.length >= movesMax || (why === 'expired' && hint.keptAt > oldest)) break;
+      const to = this.#others(now, hint, why);
+      if (to.length > 0) moves.push({ hint, to });
+    }
+    if (moves.length > 0) this.#move(now, moves, why, (then) => this.deliver(then));
+  }
+
+  /** Keeps records for others than before. What cannot be written is tried again with the next look. */
+  #move(now: Instant, moves: readonly Move[], why: 'rerouted' | 'expired', done: (now: Instant) => void): void {
+    const changes: StorageChange[] = [];
+    for (const { hint, to } of moves) {
+      this.#index.drop(hint);
+      changes.push({ key: hintKey(hint.owner, hint.address), value: undefined });
+      for (const owner of to) {
+        const moved: Hint = { ...hint, owner, keptAt: Math.floor(now.wall) };
+        this.#index.keep(moved);
+        changes.push(hintRow(moved));
+      }
+    }
+    this.#disk.write(changes, (then, written) => {
+      for (const { hint } of moves) {
+        if (written instanceof MeshError) this.#index.restore(hint);
+        else this.#env.emit({ type: 'hint', action: why, owner: hint.owner, held: this.held });
+      }
+      if (!(written instanceof MeshError)) done(then);
+    });
+  }
+
+  /** Who takes over a hint: the primaries of now, only those that can be reached while the owner may still come back. */
+  #others(now: Instant, hint: Hint, why: 'rerouted' | 'expired'): PeerId[] {
+    const { members, calls } = this.#env;
+    return this.#primaries(hint).filter(
+      (peer) => peer !== members.self && peer !== hint.owner && (why === 'rerouted' || healthy(now, peer, members, calls)),
+    );
+  }
+
+  #primaries({ address, n }: Hint): readonly PeerId[] {
+    const { placement } = this.#env.members;
+    return placement.primaries(placement.partition(address.position), n);
+  }
 }

@@ -16,6 +16,7 @@ import { serveCompare, serveLeaves } from './exchange.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
 import { Hedging } from './hedging.ts';
+import type { HintLimits } from './hint-index.ts';
 import { Hints } from './hints.ts';
 import type { Identity } from './identity.ts';
 import type { Instant, PeerId } from './ids.ts';
@@ -40,6 +41,8 @@ export interface PeerOptions {
   readonly random: Random;
   /** When tombstones go (TS1). */
   readonly reaping?: ReaperTimes;
+  /** How much is kept for peers that cannot be reached (HH3). */
+  readonly hints?: HintLimits | undefined;
   /** What the storage says of itself. */
   readonly durable: boolean;
   /** The storage may have lost what it had acknowledged. */
@@ -93,7 +96,14 @@ export class Peer {
       send: (to, message) => this.#send(to, message),
       serveSelf: (now, body, answer) => this.#serve(now, identity.peerId, body, answer),
     });
-    this.replica = new Replica({ disk: this.#disk, durable: options.durable, partitions: options.partitions, random, emit });
+    this.replica = new Replica({
+      disk: this.#disk,
+      durable: options.durable,
+      partitions: options.partitions,
+      random,
+      emit,
+      hints: options.hints,
+    });
     this.membership = new Membership({
       ...options,
       timers,
@@ -105,7 +115,6 @@ export class Peer {
       recognised: (standing) => this.replica.recognised(standing),
       connect: (peer, addresses) => void this.#outbox.push({ type: 'connect', peer, addresses }),
     });
-    const hinted = (owner: string): void => this.hints.added(owner as PeerId);
     const hedging = new Hedging(this.calls);
     let runs = 0;
     this.#env = {
@@ -118,7 +127,6 @@ export class Peer {
       emit,
       nextRun: () => ++runs,
       watched: () => this.watched,
-      hinted,
     };
     this.#puts = new PutsServed(this.#env);
     this.#antiEntropy = new AntiEntropy(this.#env);
@@ -172,22 +180,22 @@ export class Peer {
   }
 
   #startMachines(addresses: readonly string[]): void {
-    this.replica.records.trees.start((_, treesError) => {
+    this.replica.records.trees.start((now, treesError) => {
       if (treesError instanceof MeshError) return this.#startDone(treesError);
-      this.#startMembers(addresses);
+      this.#startMembers(now, addresses);
     });
   }
 
-  #startMembers(addresses: readonly string[]): void {
-    this.hints.start((_, hintsError) => {
+  #startMembers(now: Instant, addresses: readonly string[]): void {
+    this.hints.start(now, (_, hintsError) => {
       if (hintsError !== undefined) return this.#startDone(hintsError);
       this.replica.awaitRecognition();
-      this.membership.start(addresses, (now, error) => {
+      this.membership.start(addresses, (then, error) => {
         this.#startDone(error);
         if (error !== undefined) return;
-        this.#deliverHints(now);
-        this.#antiEntropy.start(now);
-        this.#reaper.start(now);
+        this.#deliverHints(then);
+        this.#antiEntropy.start(then);
+        this.#reaper.start(then);
       });
     });
   }
@@ -198,7 +206,7 @@ export class Peer {
   }
 
   #deliverHints(now: Instant): void {
-    this.hints.deliver();
+    this.hints.deliver(now);
     this.#timers.at(now.mono + hintRoundMs, (then) => this.#deliverHints(then));
   }
 
@@ -312,7 +320,6 @@ export class Peer {
       case 'store':
         return this.replica.store(now, call, (then, error) => {
           if (error instanceof MeshError) return refuse(then, error);
-          if (call.owner !== undefined) this.hints.added(call.owner);
           answer(then, { type: 'stored', durable: this.replica.durable });
         });
       case 'fetch':

@@ -40,7 +40,8 @@ export class PutForward {
     this.#reply = reply;
     this.#run = env.nextRun();
     this.#deadline = now.mono + command.budgetMs;
-    this.#patientUntil = now.mono + Math.min(command.budgetMs, patienceMs);
+    // A peer that takes anything takes it itself as soon as it may mint.
+    this.#patientUntil = now.mono + (command.mode === 'any' ? command.budgetMs : Math.min(command.budgetMs, patienceMs));
   }
 
   start(now: Instant): void {
@@ -96,10 +97,10 @@ export class PutForward {
     this.#env.timers.at(now.mono + lookAgainMs, (then) => this.start(then));
   }
 
-  /** A replica that knows itself to be the wrong one, or whose record is damaged, has changed nothing. */
+  /** A replica that knows itself to be the wrong one, whose record is damaged, or that has no room for a hint, has changed nothing. */
   #refused(now: Instant, error: MeshError, forwarded: boolean): void {
-    if (error.code !== 'NOT_OWNER' && error.code !== 'RECORD_CORRUPT') return this.#reply(now, error, forwarded);
-    if (error.code === 'RECORD_CORRUPT') this.#refusal = error;
+    if (!['NOT_OWNER', 'RECORD_CORRUPT', 'HINTS_FULL'].includes(error.code)) return this.#reply(now, error, forwarded);
+    if (error.code !== 'NOT_OWNER') this.#refusal = error;
     this.start(now);
   }
 

@@ -9,6 +9,7 @@ import type { CallFailure } from './calls.ts';
 import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
 import { addressOf } from './hash.ts';
+import { nobodyYet } from './hint-index.ts';
 import type { Address, Instant, PeerId } from './ids.ts';
 import type { Answer, PutCommand, PutOutcome, Receipt } from './messages.ts';
 import { asked, failed, openTally, type Role, succeeded, type Tally, verdict } from './quorum.ts';
@@ -66,11 +67,11 @@ export class PutRun {
     if (!isPrimary && this.#command.mode === 'strict') {
       return this.#reply(now, new MeshError('NOT_OWNER', 'this peer is not a primary of the key by its own ring'));
     }
-    const owner = isPrimary ? undefined : (primaries.find((peer) => !this.#supply.healthy(now, peer)) ?? primaries[0]);
+    const owners = isPrimary ? this.#ownersToCome() : this.#ownersOfFallback(now);
     const own: Writing = {
       peer: self,
       role: isPrimary ? 'primary' : 'fallback',
-      owner,
+      owner: undefined,
       state: 'pending',
       durable: false,
       standInAsked: false,
@@ -80,13 +81,27 @@ export class PutRun {
     this.#tellHop(own);
     this.#tally = asked(this.#tally);
     this.#cancelDeadline = this.#env.timers.at(now.mono + this.#command.budgetMs, (then) => this.#answer(then));
-    this.#env.replica.mint(now, this.#command, owner, (then, minted) => {
+    this.#env.replica.mint(now, this.#command, owners, (then, minted) => {
       if (minted instanceof MeshError) return this.#refuse(then, minted);
-      if (owner !== undefined) this.#env.hinted(owner);
       this.#minted = minted;
       this.#settle(then, own, true);
-      this.#replicate(then);
+      this.#replicate(then, owners);
     });
+  }
+
+  /** For whom a fallback keeps what it mints: one primary, or each of them when it may be the only one to have it (QR8). */
+  #ownersOfFallback(now: Instant): PeerId[] {
+    const { primaries } = this.#supply;
+    if (primaries.length === 0) return [nobodyYet];
+    const unwell = primaries.filter((peer) => !this.#supply.healthy(now, peer));
+    return unwell.length === primaries.length && this.#command.mode === 'any' ? unwell : [unwell[0] ?? (primaries[0] as PeerId)];
+  }
+
+  /** Whoever takes anything while it knows too few members may be no primary any more when the others come (QR8). */
+  #ownersToCome(): PeerId[] {
+    const { replica } = this.#env;
+    if (this.#command.mode !== 'any' || this.#supply.primaries.length >= this.#command.n) return [];
+    return replica.hints.isFull ? [] : [nobodyYet];
   }
 
   #refuse(now: Instant, error: MeshError): void {
@@ -95,8 +110,7 @@ export class PutRun {
     this.#replied = true;
   }
 
-  #replicate(now: Instant): void {
-    const standingIn = new Set(this.#writings.map((writing) => writing.owner));
+  #replicate(now: Instant, standingIn: readonly PeerId[]): void {
     for (const peer of this.#supply.primaries) {
       if (peer === this.#env.members.self) continue;
       const writing: Writing = {
@@ -105,7 +119,7 @@ export class PutRun {
         owner: undefined,
         state: 'pending',
         durable: false,
-        standInAsked: standingIn.has(peer),
+        standInAsked: standingIn.includes(peer),
       };
       this.#writings.push(writing);
       this.#write(now, writing);

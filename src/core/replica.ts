@@ -12,13 +12,14 @@ import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
 import { addressOf } from './hash.ts';
 import { actorOf, type Actor, type Address, type ByteString, type Dot, type Instant, type PeerId } from './ids.ts';
+import { defaultHintLimits, type Hint, HintIndex, type HintLimits, hintRow } from './hint-index.ts';
 import { hintKey, keyOfIndex, keysRange, metaKey } from './layout.ts';
 import { limits } from './limits.ts';
 import { recordDigest } from './merkle.ts';
 import type { Call, Listed, PutCommand } from './messages.ts';
 import type { Random } from './random.ts';
 import { Records } from './records.ts';
-import { buryExpired, deletedAt, emptyRecord, recordSize, resolve, type RecordSet, type Stored } from './record.ts';
+import { buryExpired, deletedAt, emptyRecord, encodeRecord, recordSize, resolve, type RecordSet, type Stored } from './record.ts';
 import { textToBytes, fromByteString } from './bytes.ts';
 import { compareSets, counterOf, has, merge, update, type VersionVector } from './versions.ts';
 
@@ -30,6 +31,15 @@ export interface Minted {
   readonly dot: Dot;
 }
 
+export interface ReplicaOptions {
+  readonly disk: Disk;
+  readonly durable: boolean;
+  readonly partitions: number;
+  readonly random: Random;
+  readonly emit: (event: CoreEvent) => void;
+  readonly hints?: HintLimits | undefined;
+}
+
 type Done<T> = (now: Instant, result: T | MeshError) => void;
 
 const epochStep = 2 ** 30;
@@ -37,6 +47,8 @@ const recordMaxBytes = limits.frameMaxBytes / 2;
 
 export class Replica {
   readonly records: Records;
+  /** What it keeps for primaries that cannot be reached. */
+  readonly hints: HintIndex;
   /** Whether its storage survives a crash, as the storage says of itself. */
   readonly durable: boolean;
   readonly #disk: Disk;
@@ -51,8 +63,9 @@ export class Replica {
   #floor = 0;
   #standing: Standing | 'awaited' = 'known';
 
-  constructor(options: { disk: Disk; durable: boolean; partitions: number; random: Random; emit: (event: CoreEvent) => void }) {
+  constructor(options: ReplicaOptions) {
     this.#disk = options.disk;
+    this.hints = new HintIndex(options.hints ?? defaultHintLimits);
     this.durable = options.durable;
     this.records = new Records(options.disk, options.partitions);
     this.#emit = options.emit;
@@ -86,13 +99,32 @@ export class Replica {
   }
 
   /** Commits a record; with it the epoch, if no commit has taken that to the disk yet. */
-  #save(address: Address, record: RecordSet, hints: readonly StorageChange[], done: Done<undefined>): void {
+  #save(address: Address, record: RecordSet, hints: readonly Hint[], done: Done<undefined>): void {
     const epoch = this.#epoch;
-    const changes = this.#epochIsStored ? hints : [...hints, this.storeChange()];
+    const changes = hints.map(hintRow);
+    if (!this.#epochIsStored) changes.push(this.storeChange());
+    for (const hint of hints) this.hints.keep(hint);
     this.records.save(address, record, changes, (now, result) => {
-      if (!(result instanceof MeshError) && epoch === this.#epoch) this.#epochIsStored = true;
+      if (!(result instanceof MeshError)) {
+        if (epoch === this.#epoch) this.#epochIsStored = true;
+        for (const { owner } of hints) this.#tellOfHint('stored', owner);
+      }
       done(now, result);
     });
+  }
+
+  #tellOfHint(action: 'stored' | 'refused', owner: PeerId): void {
+    this.#emit({ type: 'hint', action, owner, held: this.hints.held });
+  }
+
+  /** What is kept of a record for these owners, or `HINTS_FULL`, and then nothing may change (HH3). */
+  #hintsFor(now: Instant, owners: readonly PeerId[], address: Address, n: number, record: RecordSet): readonly Hint[] | MeshError {
+    if (owners.length === 0) return [];
+    const bytes = encodeRecord(record, n).length;
+    const hints = owners.map((owner): Hint => ({ owner, address, n, bytes, keptAt: Math.floor(now.wall) }));
+    if (this.hints.hasRoom(hints)) return hints;
+    for (const owner of owners) this.#tellOfHint('refused', owner);
+    return new MeshError('HINTS_FULL', 'this peer keeps as much as it may for peers that cannot be reached');
   }
 
   /** The row that keeps who mints at this store. */
@@ -100,8 +132,11 @@ export class Replica {
     return { key: metaKey('store'), value: fromByteString(textToBytes(`${this.#storeId}.${this.#epoch}`)) };
   }
 
-  /** `owner`: the primary in whose place this fallback takes the put; it keeps a hint for it. With `RECORD_CORRUPT` nothing was changed. */
-  mint(now: Instant, command: PutCommand, owner: PeerId | undefined, done: Done<Minted>): void {
+  /**
+   * `owners`: the primaries in whose place this fallback takes the put; it keeps a hint for each of them. With `RECORD_CORRUPT` and `HINTS_FULL` nothing was
+   * changed.
+   */
+  mint(now: Instant, command: PutCommand, owners: readonly PeerId[], done: Done<Minted>): void {
     if (this.#standing === 'awaited') {
       return done(now, new MeshError('NOT_OWNER', 'this peer has just started and waits for what the others remember of it'));
     }
@@ -123,8 +158,9 @@ export class Replica {
       const record = resolve(set, command.resolver);
       const refusal = refuse(record, dot);
       if (refusal !== undefined) return done(then, refusal);
-      const hint = owner === undefined ? [] : [hintChange(owner, address, command.n)];
-      this.#save(address, record, hint, (later, error) => done(later, error === undefined ? { record, dot } : uncertain(error)));
+      const hints = this.#hintsFor(then, owners, address, command.n, record);
+      if (hints instanceof MeshError) return done(then, hints);
+      this.#save(address, record, hints, (later, error) => done(later, error === undefined ? { record, dot } : uncertain(error)));
     });
   }
 
@@ -160,16 +196,18 @@ export class Replica {
       // What the damaged record held is lost here. It may have had a dot of this store that nobody else has seen.
       if (isDamaged) this.#nextEpoch('a damaged record was replaced by that of another replica');
       const local = held instanceof MeshError ? emptyRecord : held;
-      const hint = call.owner === undefined ? [] : [hintChange(call.owner, address, call.n)];
+      const owners = call.owner === undefined ? [] : [call.owner];
       const ordering = compareSets(call.record, local);
       const known = ordering === 'equal' || ordering === 'before';
-      if (known && hint.length === 0) {
+      if (known && owners.length === 0) {
         return this.records.confirm(then, address, done);
       }
       this.#noticeAmnesia(local.context, call.record.context, 'another replica holds later versions of this store');
       // What is newer as a whole keeps its bytes: it is stored as it came.
       const next = ordering === 'after' ? call.record : known ? local : merge(local, call.record);
-      this.#save(address, next, hint, done);
+      const hints = this.#hintsFor(then, owners, address, call.n, next);
+      if (hints instanceof MeshError) return done(then, hints);
+      this.#save(address, next, hints, done);
     });
   }
 
@@ -243,42 +281,43 @@ export class Replica {
       this.records.open(now, address, held.n, (then, local) => {
         if (local instanceof MeshError || recordDigest(address, local) !== digest || deletedAt(local) === undefined)
           return done(then, false);
-        const own = counterOf(local.context, this.#actor);
-        const isHigher = own > this.#floor;
-        if (isHigher) this.#floor = own;
-        this.records.save(address, emptyRecord, isHigher ? [this.#floorChange()] : [], (later, error) => done(later, error === undefined));
+        this.records.save(address, emptyRecord, this.#raiseFloor(local), (later, error) => done(later, error === undefined));
       });
     });
   }
 
-  #floorChange(): StorageChange {
-    return { key: metaKey('floor'), value: fromByteString(`${this.#actor}:${this.#floor}`) };
-  }
-
   /**
-   * A hint has been delivered: its owner holds `delivered`. Removes the hint unless the record changed since; removes the copy too when this peer is
-   * not to hold it, unless this store minted a dot in it: a store must never forget a counter that it gave out (VR3). `done` says whether the hint is gone.
+   * A hint has been delivered: its owner holds `delivered`. Removes the hint unless the record changed since; with the last hint the copy too, where this peer is
+   * no primary. `done` says whether the hint is gone.
    */
-  settleHint(now: Instant, owner: PeerId, address: Address, n: number, delivered: RecordSet, keepCopy: boolean, done: Done<boolean>): void {
+  settleHint(now: Instant, hint: Hint, delivered: RecordSet, isPrimary: boolean, done: Done<boolean>): void {
+    const { owner, address, n } = hint;
     this.records.open(now, address, n, (then, local) => {
       if (local instanceof MeshError) return done(then, local);
       if (compareSets(local, delivered) !== 'equal') return done(then, false);
-      const hint: StorageChange = { key: hintKey(owner, address), value: undefined };
-      const minted = local.context.some(({ actor }) => this.#isOwn(actor));
-      const next = keepCopy || minted ? local : { context: [], siblings: [] };
-      this.records.save(address, next, [hint], (later, result) => done(later, result instanceof MeshError ? result : true));
+      const keepCopy = isPrimary || this.hints.isKeptForAnother(hint);
+      const changes: StorageChange[] = [{ key: hintKey(owner, address), value: undefined }];
+      if (!keepCopy) changes.push(...this.#raiseFloor(local));
+      const dropped = this.hints.drop(hint) ?? hint;
+      this.records.save(address, keepCopy ? local : emptyRecord, changes, (later, result) => {
+        if (result instanceof MeshError) this.hints.restore(dropped);
+        done(later, result instanceof MeshError ? result : true);
+      });
     });
+  }
+
+  /** A record is about to be removed: its dots of this store must not be given again (VR3). */
+  #raiseFloor(record: RecordSet): StorageChange[] {
+    const own = counterOf(record.context, this.#actor);
+    if (own <= this.#floor) return [];
+    this.#floor = own;
+    return [{ key: metaKey('floor'), value: fromByteString(`${this.#actor}:${this.#floor}`) }];
   }
 }
 
 /** `RECORD_CORRUPT` says that nothing was changed; after a commit nobody knows. */
 const uncertain = (error: MeshError): MeshError =>
   error.code === 'RECORD_CORRUPT' ? new MeshError('STORAGE_FAILED', error.message, { cause: error }) : error;
-
-const hintChange = (owner: PeerId, address: Address, n: number): StorageChange => ({
-  key: hintKey(owner, address),
-  value: Uint8Array.of(n),
-});
 
 /** Limits are errors, and they come before anything changes (VR6). */
 function refuse(record: RecordSet, dot: Dot): MeshError | undefined {

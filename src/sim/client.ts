@@ -22,6 +22,7 @@ const untouched: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNREACHABLE',
   'NOT_OWNER',
   'OVERLOADED',
+  'HINTS_FULL',
   'TOO_MANY_SIBLINGS',
   'CONTEXT_TOO_LARGE',
   'COUNTER_EXHAUSTED',

@@ -4,6 +4,7 @@
  */
 
 import type { CoreEvent } from '../core/events.ts';
+import type { HintLimits } from '../core/hint-index.ts';
 import { peerId, type PeerId } from '../core/ids.ts';
 import { type MemberState, stateOf } from '../core/member-table.ts';
 import { defaultProbeTimes, type ProbeTimes } from '../core/prober.ts';
@@ -21,9 +22,10 @@ export interface ClusterOptions {
   readonly names?: readonly string[];
   readonly partitions?: number;
   /** Tokens of each peer. */
-  readonly weight?: number;
+  readonly weight?: number | ((index: number) => number);
   readonly times?: ProbeTimes;
   readonly reaping?: ReaperTimes;
+  readonly hints?: HintLimits;
   readonly network?: Partial<NetworkOptions>;
   readonly storage?: Partial<StorageOptions>;
   /** How many peers, the first ones, every peer dials at its start. */
@@ -43,6 +45,8 @@ export class Cluster {
   readonly network: SimNetwork;
   readonly peers: readonly SimPeer[];
   readonly #listeners = new Set<EventListener>();
+  /** How many have tokens. */
+  #placed = 0;
 
   constructor(world: World, options: ClusterOptions) {
     const { peers: count, partitions = 256, weight = 32, times = defaultProbeTimes, bootstrap = 3 } = options;
@@ -51,7 +55,9 @@ export class Cluster {
     this.network = new SimNetwork(world, names, { ...defaultNetworkOptions, ...options.network });
     const storage = { ...defaultStorageOptions, ...options.storage };
     this.peers = names.map((id, index) => {
-      const self = { host: `host-${id}`, zone: '', class: 'server', weight, gateway: '' } as const;
+      const tokens = typeof weight === 'number' ? weight : weight(index);
+      if (tokens > 0) this.#placed++;
+      const self = { host: `host-${id}`, zone: '', class: 'server', weight: tokens, gateway: '' } as const;
       return new SimPeer({
         index,
         id,
@@ -65,6 +71,7 @@ export class Cluster {
           self,
           times,
           ...(options.reaping === undefined ? {} : { reaping: options.reaping }),
+          hints: options.hints,
         },
         bootstrap: names.slice(0, bootstrap).filter((name) => name !== id),
         event: (peer, event) => {
@@ -123,12 +130,12 @@ export class Cluster {
     return this.peers.every((peer) => !peer.up || peer.index === subject || this.view(peer.index, subject) === state);
   }
 
-  /** All peers that are up serve, and have one ring with all peers on it. */
+  /** All peers that are up serve, and have one ring with all peers on it that have tokens. */
   get agreed(): boolean {
     const digests = new Set<string>();
     for (const { up, serving, core } of this.peers) {
       if (!up) continue;
-      if (!serving || core === undefined || core.membership.placement.ring.members.length !== this.peers.length) return false;
+      if (!serving || core === undefined || core.membership.placement.ring.members.length !== this.#placed) return false;
       digests.add(core.membership.placement.ring.digest);
     }
     return digests.size === 1;

@@ -115,9 +115,9 @@ export class Finish {
   /** All hints are delivered. */
   deliverHints(): void {
     const { peers, world } = this.#cluster;
-    const left = (): number => peers.reduce((sum, peer) => sum + (peer.core?.hints.owners ?? 0), 0);
+    const left = (): number => peers.reduce((sum, peer) => sum + (peer.core?.hints.held ?? 0), 0);
     if (world.runUntil(() => left() === 0, this.#options.hintsMs)) return;
-    const holders = peers.filter((peer) => (peer.core?.hints.owners ?? 0) > 0).map((peer) => peer.id);
+    const holders = peers.filter((peer) => (peer.core?.hints.held ?? 0) > 0).map((peer) => peer.id);
     this.#late(`hints are left at ${holders.join(', ')} ${this.#options.hintsMs} ms after all peers came back`);
   }
 

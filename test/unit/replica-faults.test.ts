@@ -1,8 +1,6 @@
 /**
  * A replica whose disk fails for a while, in the middle of other commits; and stores that come back older than they were. What was acknowledged is there, a dot
  * names one value, and the trees tell what is on the disk.
- *
- * `it.fails` marks a defect that is known and not yet mended: the mark goes together with the defect.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -11,14 +9,7 @@ import type { Actor, PeerId } from '../../src/core/ids.ts';
 import { dotText } from '../../src/core/ids.ts';
 import { hintKey, recordKey } from '../../src/core/layout.ts';
 import type { RecordSet } from '../../src/core/record.ts';
-import { addressOfKey, command, neighbours, OneReplica, outcome, valuesOf } from './support/one-replica.ts';
-
-const settleHint = (one: OneReplica, owner: PeerId, key: string): boolean | undefined => {
-  const { outcome: settled, done } = outcome<boolean>();
-  one.replica.settleHint(one.disk.now, owner, addressOfKey(key), 3, one.stored(key), false, done);
-  one.disk.run();
-  return settled.value;
-};
+import { addressOfKey, command, neighbours, OneReplica, valuesOf } from './support/one-replica.ts';
 
 describe('a commit that fails while others are under way', () => {
   it('[ST2] what is in a commit that failed is not acknowledged to the second who brought it', () => {
@@ -120,15 +111,28 @@ describe('a commit that fails while others are under way', () => {
 });
 
 describe('hints', () => {
-  it.fails('[HH1] a copy that is kept for two owners stays until both have it', () => {
+  it('[HH1] a copy that is kept for two owners stays until both have it', () => {
     const [one, other] = [new OneReplica('s'), new OneReplica('t')];
     const owners = ['first', 'second'] as PeerId[];
     const { record } = other.put(command('k', 'v'));
     for (const owner of owners) one.store('k', record, { owner });
     one.disk.run();
-    expect(settleHint(one, owners[0] as PeerId, 'k')).toBe(true);
+    expect(one.settleHint(owners[0] as PeerId, 'k')).toBe(true);
     expect(one.disk.rows.has(hintKey(owners[1] as PeerId, addressOfKey('k')))).toBe(true);
     expect(valuesOf(one.read('k'))).toEqual(['v']);
+    expect([one.settleHint(owners[1] as PeerId, 'k'), valuesOf(one.read('k'))]).toEqual([true, []]);
+  });
+
+  it('[HH1] [HH3] a hint whose removal fails is still known: its record is kept with it', () => {
+    const [one, other] = [new OneReplica('s'), new OneReplica('t')];
+    const owner = 'owner' as PeerId;
+    one.store('k', other.put(command('k', 'v')).record, { owner });
+    one.disk.run();
+    const { bytes } = one.replica.hints;
+    one.disk.failWrites(1);
+    expect(one.settleHint(owner, 'k')).toBe(undefined);
+    expect([one.replica.hints.held, one.replica.hints.bytes > 0, bytes > 0]).toEqual([1, true, true]);
+    expect([one.settleHint(owner, 'k'), one.replica.hints.held]).toEqual([true, 0]);
   });
 });
 

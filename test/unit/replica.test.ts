@@ -8,9 +8,10 @@ import { textToBytes } from '../../src/core/bytes.ts';
 import { MeshError } from '../../src/core/errors.ts';
 import type { Actor, ByteString, Dot, PeerId } from '../../src/core/ids.ts';
 import { dotText } from '../../src/core/ids.ts';
+import { readHintRow } from '../../src/core/hint-index.ts';
 import { hintKey, metaKey, recordKey } from '../../src/core/layout.ts';
 import { limits } from '../../src/core/limits.ts';
-import type { RecordSet } from '../../src/core/record.ts';
+import { emptyRecord, type RecordSet } from '../../src/core/record.ts';
 import { onlyDot, type VersionVector } from '../../src/core/versions.ts';
 import { addressOfKey, command, dotsOf, OneReplica, operation, outcome, valuesOf } from './support/one-replica.ts';
 
@@ -187,26 +188,20 @@ describe('taking in what others minted', () => {
     one.store('k', record, { owner });
     one.disk.run();
     const hint = hintKey(owner, addressOfKey('k'));
-    expect(one.restart().disk.rows.get(hint)).toEqual(Uint8Array.of(3));
-    const settle = (delivered: RecordSet): boolean | undefined => {
-      const { outcome: settled, done } = outcome<boolean>();
-      one.replica.settleHint(one.disk.now, owner, addressOfKey('k'), 3, delivered, false, done);
-      one.disk.run();
-      return settled.value;
-    };
-    expect([settle({ context: [], siblings: [] }), one.disk.rows.has(hint)]).toEqual([false, true]);
-    expect([settle(record), one.disk.rows.has(hint)]).toEqual([true, false]);
+    const { keptAt, n } = readHintRow(one.restart().disk.rows.get(hint) as Uint8Array, 0);
+    expect([keptAt, n]).toEqual([one.disk.now.wall, 3]);
+    expect([one.settleHint(owner, 'k', emptyRecord), one.disk.rows.has(hint)]).toEqual([false, true]);
+    expect([one.settleHint(owner, 'k', record), one.disk.rows.has(hint)]).toEqual([true, false]);
+    expect([one.replica.hints.held, one.replica.hints.bytes]).toEqual([0, 0]);
     expect([valuesOf(one.read('k')), one.keys(), one.inconsistencies(['k'])]).toEqual([[], [], []]);
   });
 
-  it('[VR3] a fallback that minted keeps its copy after the hint was delivered: it may not forget its counter', () => {
+  it('[VR3] a fallback that minted forgets its copy after the hint was delivered, but not the dots that it gave', () => {
     const one = new OneReplica('s');
     const { record } = one.put(command('k', 'v'), 'owner' as PeerId);
-    const { outcome: settled, done } = outcome<boolean>();
-    one.replica.settleHint(one.disk.now, 'owner' as PeerId, addressOfKey('k'), 3, record, false, done);
-    one.disk.run();
-    expect([settled.value, valuesOf(one.read('k'))]).toEqual([true, ['v']]);
+    expect([one.settleHint('owner' as PeerId, 'k', record), valuesOf(one.read('k'))]).toEqual([true, []]);
     expect(one.put(command('k', 'w')).dot).toEqual(dot('s.0', 2));
+    expect(one.restart().put(command('other', 'x')).dot).toEqual(dot('s.0', 2));
   });
 
   it('[QR6] a listing gives the keys in bytewise order without their values, page by page', () => {

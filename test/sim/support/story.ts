@@ -103,4 +103,4 @@ export function placesOf(cluster: Cluster, key: string, n = 3): { primaries: num
   };
 }
 
-export const hintsLeft = (cluster: Cluster): number => cluster.peers.reduce((sum, peer) => sum + (peer.core?.hints.owners ?? 0), 0);
+export const hintsLeft = (cluster: Cluster): number => cluster.peers.reduce((sum, peer) => sum + (peer.core?.hints.held ?? 0), 0);

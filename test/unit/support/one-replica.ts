@@ -91,7 +91,7 @@ export class OneReplica {
 
   mint(put: PutCommand, owner?: PeerId): Outcome<Minted> {
     const { outcome: minted, done } = outcome<Minted>();
-    this.replica.mint(this.disk.now, put, owner, done);
+    this.replica.mint(this.disk.now, put, owner === undefined ? [] : [owner], done);
     return minted;
   }
 
@@ -108,6 +108,15 @@ export class OneReplica {
     } as const;
     this.replica.store(this.disk.now, call, done);
     return stored;
+  }
+
+  /** The owner has acknowledged `delivered`; this store is no primary. Whether its hint is gone then. */
+  settleHint(owner: PeerId, key: string, delivered = this.stored(key)): boolean | undefined {
+    const { outcome: settled, done } = outcome<boolean>();
+    const hint = { owner, address: addressOfKey(key), n: replicas, bytes: 0, keptAt: 0 };
+    this.replica.settleHint(this.disk.now, hint, delivered, false, done);
+    this.disk.run();
+    return settled.value;
   }
 
   /** Mints, waits for the disk, and returns what was minted. */
