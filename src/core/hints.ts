@@ -166,9 +166,12 @@ export class Hints {
       }
     }
     this.#disk.write(changes, (then, written) => {
-      for (const { hint } of moves) {
+      for (const { hint, to } of moves) {
         if (written instanceof MeshError) this.#index.restore(hint);
-        else this.#env.emit({ type: 'hint', action: why, owner: hint.owner, held: this.held });
+        else {
+          this.#env.emit({ type: 'hint', action: why, owner: hint.owner, held: this.held });
+          for (const owner of to) this.#env.emit({ type: 'hint', action: 'stored', owner, held: this.held });
+        }
       }
       if (!(written instanceof MeshError)) done(then);
     });

@@ -5,6 +5,7 @@ import type { Told } from './types.ts';
 
 type CompareEvent = Extract<MeshEvent, { type: 'compare' }>;
 export type Level = CompareEvent['level'];
+type HintEvent = Extract<MeshEvent, { type: 'hint' }>;
 
 export interface HintPile {
   readonly holder: string;
@@ -45,14 +46,14 @@ export class Ledger {
     return true;
   }
 
-  #hint(holder: string, owner: string, action: 'stored' | 'delivered'): void {
+  #hint(holder: string, owner: string, action: HintEvent['action']): void {
+    if (action === 'refused') return;
     const id = `${holder}/${owner}`;
     const pile = this.#piles.get(id) ?? { holder, owner, waiting: 0, delivered: 0 };
-    const stored = action === 'stored';
     this.#piles.set(id, {
       ...pile,
-      waiting: Math.max(0, pile.waiting + (stored ? 1 : -1)),
-      delivered: pile.delivered + Number(!stored),
+      waiting: Math.max(0, pile.waiting + (action === 'stored' ? 1 : -1)),
+      delivered: pile.delivered + Number(action === 'delivered'),
     });
   }
 
