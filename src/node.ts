@@ -44,6 +44,8 @@ export interface NodePeerOptions extends PeerOptions {
   readonly host?: string;
   /** Default `server` with a folder, `ephemeral` without. */
   readonly class?: DurabilityClass;
+  /** Peers to have no connection with, asked again and again: what there is with them is closed. Default: none. */
+  readonly refuse?: (peer: string) => boolean;
   /** Base URL of this peer's HTTP gateway, told to the others. */
   readonly gateway?: string;
 }
@@ -67,6 +69,7 @@ export async function createPeer(options: NodePeerOptions = {}): Promise<MeshPee
         transports: nodeTransports(),
         listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'],
         ...(options.announce === undefined ? {} : { announce: options.announce }),
+        ...(options.refuse === undefined ? {} : { refuse: options.refuse }),
         bootstrap,
         dht: clusterDht,
         services: { relay: relayServer() },

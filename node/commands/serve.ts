@@ -32,6 +32,7 @@ export const serveCommand = new Command('serve')
   .addOption(new Option('--allow-origin <origin>', 'web pages of this origin may use the gateway, repeatable').argParser(list))
   .addOption(new Option('--allow-host <name>', 'the gateway may be called by this name, repeatable').argParser(list))
   .option('--page', 'serve the demo page at /')
+  .addOption(new Option('--supervisor <url>', 'of the demo that this peer belongs to').hideHelp())
   .addOption(new Option('--log <format>', 'what to print').choices(['text', 'json', 'none']).default('text'))
   .addOption(configOption())
   .addHelpText(

@@ -1,6 +1,6 @@
 /**
  * What the demo runs: peers with fixed ports, so that each knows where the others are before any of them is up, and can be found again after a restart.
- * Peer i has its gateway at `port + i - 1`, TCP at that plus 100 and WebSocket at that plus 200.
+ * Peer i has its gateway at `port + i - 1`, TCP at that plus 100 and WebSocket at that plus 200; the supervisor listens at `port + 300`.
  */
 
 import { once } from 'node:events';
@@ -26,45 +26,55 @@ export interface DemoOptions {
 }
 
 export const peersMax = 50;
-/** The last peer's WebSocket port must exist. */
-export const portMax = 65_535 - 200 - peersMax;
+/** The supervisor's port must exist. */
+export const portMax = 65_535 - 300 - peersMax;
 
 const host = '127.0.0.1';
 const cluster = 'demo';
 
-export function planPeers(options: DemoOptions): PeerPlan[] {
-  return Array.from({ length: options.peers }, (_, index) => {
-    const name = `peer-${index + 1}`;
-    const gatewayPort = options.port + index;
-    return {
-      name,
-      gatewayPort,
-      tcpPort: gatewayPort + 100,
-      webSocketPort: gatewayPort + 200,
-      gatewayUrl: `http://${host}:${gatewayPort}`,
-      folder: join(options.data, name),
-      logFile: join(options.data, `${name}.log`),
-    };
-  });
+export const planPeers = (options: DemoOptions): PeerPlan[] =>
+  Array.from({ length: options.peers }, (_, index) => planPeer(options, index));
+
+export function planPeer(options: DemoOptions, index: number): PeerPlan {
+  const name = `peer-${index + 1}`;
+  const gatewayPort = options.port + index;
+  return {
+    name,
+    gatewayPort,
+    tcpPort: gatewayPort + 100,
+    webSocketPort: gatewayPort + 200,
+    gatewayUrl: `http://${host}:${gatewayPort}`,
+    folder: join(options.data, name),
+    logFile: join(options.data, `${name}.log`),
+  };
 }
 
-/** The flags of `ringmesh serve` for one peer. The first serves the demo page, whose scripts may use all gateways. */
-export function serveFlags(plan: PeerPlan, all: readonly PeerPlan[], config: string | undefined): string[] {
-  const first = all[0] ?? plan;
+/** Of the program that looks after the peers. */
+export const supervisorPort = (options: DemoOptions): number => options.port + 300;
+
+/** Where the pages of all peers that there can be come from. */
+export const pageOrigins = (options: DemoOptions): string[] =>
+  Array.from({ length: peersMax }, (_, index) => options.port + index).flatMap((port) => [
+    `http://${host}:${port}`,
+    `http://localhost:${port}`,
+  ]);
+
+/** The flags of `ringmesh serve` for one peer. Each serves the demo page, which may use the gateways of all. */
+export function serveFlags(plan: PeerPlan, all: readonly PeerPlan[], options: DemoOptions): string[] {
   const others = all.filter((other) => other !== plan);
   return [
-    ...['--cluster', cluster, '--data', plan.folder, '--host-label', plan.name, '--log', 'json'],
+    ...['--cluster', cluster, '--data', plan.folder, '--host-label', plan.name, '--log', 'json', '--page'],
     ...['--port', `${plan.gatewayPort}`, '--gateway-host', host],
     ...['--listen', `/ip4/${host}/tcp/${plan.tcpPort}`, '--listen', `/ip4/${host}/tcp/${plan.webSocketPort}/ws`],
     ...others.flatMap((other) => ['--bootstrap', `/ip4/${host}/tcp/${other.tcpPort}`]),
-    ...['--allow-origin', first.gatewayUrl, '--allow-origin', `http://localhost:${first.gatewayPort}`],
-    ...(plan === first ? ['--page'] : []),
-    ...(config === undefined ? [] : ['--config', config]),
+    ...pageOrigins(options).flatMap((origin) => ['--allow-origin', origin]),
+    ...(options.config === undefined ? [] : ['--config', options.config]),
   ];
 }
 
 /** Stops at the first port that something else uses. */
-export async function checkPorts(plans: readonly PeerPlan[]): Promise<void> {
+export async function checkPorts(plans: readonly PeerPlan[], supervisor?: number): Promise<void> {
+  if (supervisor !== undefined) await checkPort(supervisor);
   for (const plan of plans) {
     for (const port of [plan.gatewayPort, plan.tcpPort, plan.webSocketPort]) await checkPort(port);
   }

@@ -9,27 +9,31 @@ import { programCall } from '../cli/program-call.ts';
 import { onStopSignal } from '../cli/stop-signal.ts';
 import { pageFolder } from '../package-files.ts';
 import { awaitAgreement } from './agreement.ts';
-import { checkPorts, planPeers, serveFlags, type DemoOptions } from './plan.ts';
+import { checkPorts, planPeers, supervisorPort, type DemoOptions } from './plan.ts';
 import { demoScreen } from './screen.ts';
-import { SupervisedPeer } from './supervised-peer.ts';
+import { bindSupervisor } from './supervisor.ts';
+import { Troupe } from './troupe.ts';
 
 const agreeWithinMs = 30_000;
 
 export async function runDemo(options: DemoOptions): Promise<void> {
   const startedAt = performance.now();
   const plans = planPeers(options);
-  await checkPorts(plans);
+  await checkPorts(plans, supervisorPort(options));
   await checkData(options.data);
   const stopping = new AbortController();
-  const peers = plans.map((plan) => new SupervisedPeer(plan, serveFlags(plan, plans, options.config), print));
-  const stopped = stopAtSignal(peers, options.data, stopping);
+  const supervisor = await bindSupervisor(options);
+  const troupe = new Troupe(options, supervisor.url, print);
+  const { peers } = troupe;
+  const stopped = stopAtSignal(troupe, options.data, stopping);
   if (process.stdout.isTTY) note(`starting ${countText(plans.length, 'peer')} …`);
   const serving = await Promise.all(peers.map((peer) => peer.start())).catch(async (error: unknown) => {
     if (stopping.signal.aborted) return undefined;
-    await Promise.all(peers.map((peer) => peer.stop()));
+    await troupe.stop();
     throw error;
   });
   if (serving === undefined) return stopped;
+  supervisor.open(troupe);
   const gateways = plans.map((plan) => plan.gatewayUrl);
   const agreement = await awaitAgreement(
     gateways,
@@ -55,12 +59,12 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 }
 
 /** Never resolves before the end: the process exits when all peers are gone. */
-function stopAtSignal(peers: readonly SupervisedPeer[], data: string, stopping: AbortController): Promise<never> {
+function stopAtSignal(troupe: Troupe, data: string, stopping: AbortController): Promise<never> {
   return new Promise(() => {
     const stop = async (): Promise<void> => {
       stopping.abort();
-      print(`\nstopping ${countText(peers.length, 'peer')} …`);
-      await Promise.all(peers.map((peer) => peer.stop()));
+      print(`\nstopping ${countText(troupe.peers.length, 'peer')} …`);
+      await troupe.stop();
       print(`all peers have stopped; their data stays in ${data}`);
       process.exit(0);
     };

@@ -6,7 +6,7 @@
 import { Hono } from 'hono';
 import { errorAnswer, GatewayError, isBug } from './errors.ts';
 import type { EventStreams } from './events.ts';
-import { type Env, type Gateway, type RequestContext } from './gateway.ts';
+import { type Env, type Gateway, jsonResponse, type RequestContext } from './gateway.ts';
 import { getHealth, getMembers, getPartition, getPlacement, getReadiness, getRing, getStatus, listKeys } from './inspect.ts';
 import { deleteKey, getKey, getLocal, putKey, refuseKeyPath } from './keys.ts';
 import type { Metrics } from './metrics.ts';
@@ -19,6 +19,8 @@ export interface AppOptions {
   readonly metrics: Metrics;
   readonly events: EventStreams;
   readonly page: Page | undefined;
+  /** Of the demo that the peer belongs to, with its token as the fragment. */
+  readonly supervisor?: string | undefined;
   readonly onBug: (error: unknown) => void;
 }
 
@@ -48,6 +50,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   for (const [method, path, handler] of routes) app.on(method, path, (c) => handler(c, gateway));
   app.get('/v1/events', (c) => events.open(c));
   app.get('/metrics', async () => new Response(await metrics.text(), { headers: { 'Content-Type': metrics.contentType } }));
+  if (options.supervisor !== undefined) app.get('/v1/demo', () => invitation(options.supervisor ?? ''));
   app.notFound((c) => unmatched(app, c, page));
   app.onError((error) => {
     if (isBug(error)) options.onBug(error);
@@ -74,6 +77,12 @@ function unmatched(app: Hono<Env>, c: RequestContext, page: Page | undefined): R
   }
   if (/^\/v1\/buckets\/[^/]+\/keys\//.test(path)) refuseKeyPath(c);
   throw new GatewayError('NOT_FOUND', 'no such path; see /v1/status, /v1/members, /v1/ring, /v1/buckets/:bucket/keys');
+}
+
+/** Lets the page, and no other, know the supervisor: whoever may read this may use the whole gateway. */
+function invitation(supervisor: string): Response {
+  const { origin, hash } = new URL(supervisor);
+  return jsonResponse(JSON.stringify({ url: origin, token: hash.slice(1) }));
 }
 
 const welcome = (): Response =>

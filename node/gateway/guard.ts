@@ -43,7 +43,7 @@ export function originAllowed(origin: string, host: string | undefined, options:
 
 const allowedMethods = 'GET, HEAD, PUT, POST, DELETE';
 const exposedHeaders = 'X-Ringmesh-Context, X-Ringmesh-Dot, ETag, Retry-After';
-const acceptedHeaders = 'Content-Type, X-Ringmesh-Context, If-None-Match, Last-Event-ID';
+const acceptedHeaders = 'Authorization, Content-Type, X-Ringmesh-Context, If-None-Match, Last-Event-ID';
 
 /** Sets the headers that protect every answer, or throws. True when the request was a preflight and is answered. */
 export function guard(incoming: IncomingMessage, outgoing: ServerResponse, options: GuardOptions): boolean {

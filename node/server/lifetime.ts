@@ -21,7 +21,9 @@ export async function serveUntilStopped(settings: ServeSettings): Promise<void> 
   const stopped = stopRequest(log).then(() => {
     stopping = true;
   });
+  const refused = refusedByParent();
   const server = await startPeerServer(settings, {
+    refuses: (peer) => refused.has(peer),
     onEvent: (event) => {
       if (!stopping) log.event(event);
     },
@@ -35,6 +37,18 @@ export async function serveUntilStopped(settings: ServeSettings): Promise<void> 
   );
   await stopped;
   await stop(server, log);
+}
+
+/** Whom the demo's supervisor puts apart from this peer, by its channel: the demo splits its mesh with it. */
+function refusedByParent(): ReadonlySet<string> {
+  const refused = new Set<string>();
+  process.on('message', (message: unknown) => {
+    const { apart } = message as { apart?: readonly string[] };
+    if (apart === undefined) return;
+    refused.clear();
+    for (const peer of apart) refused.add(peer);
+  });
+  return refused;
 }
 
 /** Resolves at the first signal, or when the parent's channel closes. */

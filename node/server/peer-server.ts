@@ -30,6 +30,8 @@ export interface PeerServer {
 export interface PeerServerHooks {
   onEvent(event: MeshEvent): void;
   onBug(error: unknown): void;
+  /** Peers to have no connection with. */
+  refuses(peer: string): boolean;
 }
 
 export async function startPeerServer(settings: ServeSettings, hooks: PeerServerHooks): Promise<PeerServer> {
@@ -38,7 +40,7 @@ export async function startPeerServer(settings: ServeSettings, hooks: PeerServer
   const gatewayUrl = announcedUrl(settings.gatewayHost, server.port);
   let peer: MeshPeer;
   try {
-    peer = await openPeer(settings, gatewayUrl);
+    peer = await openPeer(settings, gatewayUrl, hooks);
   } catch (error) {
     await server.close(0);
     throw error;
@@ -62,7 +64,7 @@ async function serve(
     isReady = true;
   });
   const gateway = { peer, buckets: settings.buckets, bodies: new BodyReader(), isReady: () => isReady };
-  const app = createApp({ gateway, metrics, events, page, onBug: hooks.onBug });
+  const app = createApp({ gateway, metrics, events, page, onBug: hooks.onBug, supervisor: settings.supervisor });
   server.open((request, env) => app.fetch(request, env), metrics.countAnswer);
   return {
     peer,
@@ -89,10 +91,11 @@ async function readyWhenever(peer: MeshPeer): Promise<void> {
   }
 }
 
-function openPeer(settings: ServeSettings, gatewayUrl: string): Promise<MeshPeer> {
+function openPeer(settings: ServeSettings, gatewayUrl: string, hooks: PeerServerHooks): Promise<MeshPeer> {
   return createPeer({
     cluster: settings.cluster,
     gateway: gatewayUrl,
+    ...(settings.supervisor === undefined ? {} : { refuse: (other) => hooks.refuses(other) }),
     buckets: Object.fromEntries(settings.buckets),
     ...(settings.data === undefined ? {} : { folder: resolve(settings.data) }),
     ...(settings.listen === undefined ? {} : { listen: settings.listen }),

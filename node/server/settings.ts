@@ -20,6 +20,8 @@ export interface ServeSettings {
   readonly allowOrigin?: readonly string[];
   readonly allowHost?: readonly string[];
   readonly page?: boolean;
+  /** Where the demo's supervisor listens, with its token as the fragment. */
+  readonly supervisor?: string;
   readonly log: LogFormat;
   readonly buckets: ReadonlyMap<string, BucketOptions>;
 }

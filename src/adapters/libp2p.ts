@@ -30,6 +30,7 @@ import type { Report } from './libp2p-events.ts';
 import { errorText } from './libp2p-events.ts';
 import { Links } from './libp2p-links.ts';
 import { boundedYamux } from './libp2p-muxer.ts';
+import { closeRefused, type Refuse, refusalGates } from './libp2p-refusals.ts';
 import type { Reservations } from './libp2p-relayed.ts';
 
 export interface Libp2pNetworkOptions {
@@ -55,6 +56,8 @@ export interface Libp2pNetworkOptions {
   readonly services?: ServiceFactoryMap;
   /** Refuses to dial an address. By default none is refused: local addresses are what a cluster on one host or in a LAN has. */
   readonly denyDial?: (address: Multiaddr) => boolean;
+  /** Peers to have no connection with, asked again and again. Default: none. */
+  readonly refuse?: Refuse;
   /** What may wait for one peer before `send` says no. Default 32 MiB. */
   readonly sendQueueMaxBytes?: number;
   /** How long a peer may take nothing while frames wait for it. Default 20 s. */
@@ -93,6 +96,7 @@ class Libp2pNetwork implements Network {
   #bootstrap: Bootstrap | undefined;
   #rendezvous: Rendezvous | undefined;
   #reconnects: Reconnects | undefined;
+  #stopClosing: () => void = () => {};
   #closed = false;
 
   constructor(options: Libp2pNetworkOptions) {
@@ -144,6 +148,7 @@ class Libp2pNetwork implements Network {
     }
     this.#reconnects?.stop?.();
     this.#listenToGossip(node, handlers);
+    if (this.#options.refuse !== undefined) this.#stopClosing = closeRefused(node, this.#options.refuse);
     this.#bootstrap = new Bootstrap({ node, links, addresses: this.#bootstrapAddresses, report: this.#report });
     this.#bootstrap.start();
     this.#options.reservations?.start(node, this.#report);
@@ -188,6 +193,7 @@ class Libp2pNetwork implements Network {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#stopClosing();
     this.#bootstrap?.close();
     this.#rendezvous?.close();
     this.#options.reservations?.close();
@@ -218,7 +224,15 @@ class Libp2pNetwork implements Network {
   }
 
   #createNode(): Promise<Libp2p<Services>> {
-    const { privateKey, transports, listen = [], announce = [], connectionsMax = 1024, webRtc = false } = this.#options;
+    const {
+      privateKey,
+      transports,
+      listen = [],
+      announce = [],
+      connectionsMax = 1024,
+      webRtc = false,
+      refuse = () => false,
+    } = this.#options;
     return createLibp2p<Services>({
       start: false,
       privateKey,
@@ -228,7 +242,8 @@ class Libp2pNetwork implements Network {
       connectionEncrypters: [noise()],
       connectionGater: {
         denyDialMultiaddr: this.#options.denyDial ?? (() => false),
-        denyDialPeer: (id) => this.#links?.isForgotten(peerId(id.toString())) ?? false,
+        denyDialPeer: (id) => refuse(id.toString()) || (this.#links?.isForgotten(peerId(id.toString())) ?? false),
+        ...refusalGates(refuse),
       },
       connectionManager: {
         maxConnections: connectionsMax,

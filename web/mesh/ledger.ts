@@ -22,7 +22,7 @@ export interface Exchange {
   readonly steps: readonly Pick<CompareEvent, 'level' | 'compared' | 'different' | 'nodes'>[];
 }
 
-const exchangesMax = 12;
+const exchangesMax = 6;
 
 export class Ledger {
   readonly #piles = new Map<string, HintPile>();
@@ -33,7 +33,7 @@ export class Ledger {
     return [...this.#piles.values()];
   }
 
-  /** The newest first; those that found no difference are left out as soon as others have come. */
+  /** Those that found differences first, the newest of each kind before the others. */
   get exchanges(): readonly Exchange[] {
     return this.#exchanges;
   }
@@ -64,7 +64,9 @@ export class Ledger {
       this.#exchanges = this.#exchanges.map((exchange) => (exchange === open ? { ...open, steps: [...open.steps, step] } : exchange));
       return;
     }
-    this.#exchanges = [{ id: this.#next++, by, with: peer, at, steps: [step] }, ...this.#exchanges].slice(0, exchangesMax);
+    const kept = [{ id: this.#next++, by, with: peer, at, steps: [step] }, ...this.#exchanges];
+    const [telling, equal] = [kept.filter(foundDifference), kept.filter((one) => !foundDifference(one))];
+    this.#exchanges = [...telling.slice(0, exchangesMax), ...equal.slice(0, exchangesMax)];
   }
 }
 

@@ -76,7 +76,7 @@ async function look(asked: Mesh, name: KeyName, placed: Placement): Promise<Copi
 }
 
 function CopyTable({ placed, copies }: { readonly placed: Placement; readonly copies: Copies }) {
-  const rows = candidates(placed).filter((peer) => placed.primaries.includes(peer) || copies.get(peer)?.type === 'kept');
+  const rows = candidates(placed).filter((peer) => placed.primaries.includes(peer) || hasVersions(copies.get(peer)));
   return (
     <table class="copies">
       <caption>What each peer itself holds</caption>
@@ -104,6 +104,8 @@ function CopyTable({ placed, copies }: { readonly placed: Placement; readonly co
     </table>
   );
 }
+
+const hasVersions = (copy: Copy | undefined): boolean => copy?.type === 'kept' && copy.siblings.length + copy.tombstones.length > 0;
 
 function stateNote(peer: string): string {
   const state = memberIn(view.value, peer)?.state;

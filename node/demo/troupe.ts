@@ -1,0 +1,97 @@
+/**
+ * All peers of the demo, and what the page may do to them: kill, pause, resume, start, add and remove, and put them apart. A split is made at the peers' own doors:
+ * each refuses all connections with those of the other sides, and closes what there is.
+ */
+
+import { rm } from 'node:fs/promises';
+import { GatewayError } from '../gateway/errors.ts';
+import { checkPorts, type DemoOptions, peersMax, planPeer, serveFlags } from './plan.ts';
+import { type Life, SupervisedPeer } from './supervised-peer.ts';
+
+export interface TroupeState {
+  readonly peers: readonly { readonly name: string; readonly peer: string; readonly life: Life; readonly gateway: string }[];
+  readonly sides: readonly (readonly string[])[] | null;
+}
+
+export class Troupe {
+  readonly #options: DemoOptions;
+  readonly #supervisor: string;
+  readonly #tell: (text: string) => void;
+  #peers: SupervisedPeer[];
+  /** Peer ids. */
+  #sides: readonly (readonly string[])[] | null = null;
+
+  constructor(options: DemoOptions, supervisor: string, tell: (text: string) => void) {
+    this.#options = options;
+    this.#supervisor = supervisor;
+    this.#tell = tell;
+    this.#peers = Array.from({ length: options.peers }, (_, index) => this.#supervised(index));
+  }
+
+  get peers(): readonly SupervisedPeer[] {
+    return this.#peers;
+  }
+
+  state(): TroupeState {
+    return {
+      peers: this.#peers.map(({ plan, peer, life }) => ({ name: plan.name, peer, life, gateway: plan.gatewayUrl })),
+      sides: this.#sides,
+    };
+  }
+
+  /** The peer with this name. */
+  find(name: string): SupervisedPeer {
+    const found = this.#peers.find(({ plan }) => plan.name === name);
+    if (found === undefined) throw new GatewayError('NOT_FOUND', `the demo has no peer called ${name.slice(0, 40)}`);
+    return found;
+  }
+
+  /** The first free name; what another peer of that name may have left behind is gone. */
+  async add(): Promise<void> {
+    const taken = new Set(this.#peers.map(({ plan }) => plan.name));
+    const index = Array.from({ length: peersMax }, (_, at) => at).find((at) => !taken.has(`peer-${at + 1}`));
+    if (index === undefined) throw new GatewayError('OVERLOADED', `the demo has at most ${peersMax} peers`);
+    const plan = planPeer(this.#options, index);
+    await checkPorts([plan]);
+    await rm(plan.folder, { recursive: true, force: true });
+    const peer = this.#supervised(index);
+    this.#peers = [...this.#peers, peer];
+    await peer.start();
+    this.#tell(`${plan.name} was added from the page: ${plan.gatewayUrl}`);
+    if (this.#sides !== null) this.split([[...(this.#sides[0] ?? []), peer.peer], ...this.#sides.slice(1)]);
+  }
+
+  /** It stops for good, and its data goes with it. */
+  async remove(name: string): Promise<void> {
+    if (this.#peers.length === 1) throw new GatewayError('REQUEST_INVALID', 'the last peer of the demo stays');
+    const peer = this.find(name);
+    await peer.stop();
+    this.#peers = this.#peers.filter((other) => other !== peer);
+    await rm(peer.plan.folder, { recursive: true, force: true });
+    this.#tell(`${name} was removed from the page`);
+  }
+
+  split(sides: readonly (readonly string[])[]): void {
+    this.#sides = sides;
+    for (const peer of this.#peers) {
+      // Whoever is on no side stands between them.
+      const own = sides.find((side) => side.includes(peer.peer));
+      peer.setApart(own === undefined ? [] : sides.filter((side) => side !== own).flat());
+    }
+  }
+
+  heal(): void {
+    this.#sides = null;
+    for (const peer of this.#peers) peer.setApart([]);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#peers.map((peer) => peer.stop()));
+  }
+
+  #supervised(index: number): SupervisedPeer {
+    const plans = Array.from({ length: Math.max(this.#options.peers, index + 1) }, (_, at) => planPeer(this.#options, at));
+    const plan = plans[index] ?? planPeer(this.#options, index);
+    return new SupervisedPeer(plan, serveFlags(plan, plans, this.#options), this.#supervisor, this.#tell);
+  }
+}
