@@ -13,10 +13,12 @@ import {
   decodeReceived,
   decodeRecord,
   encodeRecord,
+  readClock,
   readDot,
   readVector,
   recordSize,
   type RecordSet,
+  writeClock,
   writeDot,
   writeVector,
 } from './record.ts';
@@ -39,7 +41,19 @@ import {
 
 const kinds = ['call', 'answer', 'notice'] as const;
 const callTypes = ['put', 'store', 'fetch', 'list', 'compare', 'leaves', 'probe', 'probeFor', 'sync', 'reap'] as const;
-const answerTypes = ['putDone', 'stored', 'fetched', 'listed', 'digests', 'leafKeys', 'probed', 'synced', 'refused', 'reaped'] as const;
+const answerTypes = [
+  'putDone',
+  'stored',
+  'fetched',
+  'listed',
+  'digests',
+  'leafKeys',
+  'probed',
+  'synced',
+  'refused',
+  'reaped',
+  'clock',
+] as const;
 const modes = ['strict', 'sloppy', 'any'] as const;
 const resolvers = ['siblings', 'lww', 'priority'] as const;
 const outcomes = ['ok', 'partial', 'unknown'] as const;
@@ -112,9 +126,13 @@ function writeCall(writer: Writer, call: Call): void {
         .uint(call.n)
         .text(call.owner ?? '')
         .uint(call.ordered ? 1 : 0);
+      writeOptional(writer, call.among);
       return writeRecord(writer, call.record);
     case 'fetch':
       writer.text(call.bucket).byteString(call.key);
+      writeOptional(writer, call.wholeMaxBytes);
+      writeOptional(writer, call.quorum?.among);
+      if (call.quorum !== undefined) writer.uint(call.quorum.n);
       return;
     case 'list':
       writer.text(call.bucket).byteString(call.prefix).uint(call.limit);
@@ -152,10 +170,17 @@ function readCall(reader: Reader): Call {
       const target = readTarget(reader);
       const n = readReplicaCount(reader);
       const owner = readOwner(reader);
-      return { type, ...target, n, owner, ordered: reader.bool(), record: decodeRecord(reader.bytes(limits.frameMaxBytes)) };
+      const ordered = reader.bool();
+      const among = readOptional(reader, amongMax);
+      return { type, ...target, n, owner, ordered, among, record: decodeRecord(reader.bytes(limits.frameMaxBytes)) };
     }
-    case 'fetch':
-      return { type, ...readTarget(reader) };
+    case 'fetch': {
+      const target = readTarget(reader);
+      const wholeMaxBytes = readOptional(reader, limits.frameMaxBytes);
+      const among = readOptional(reader, amongMax);
+      const quorum = among === undefined ? undefined : { n: readReplicaCount(reader), among };
+      return { type, ...target, wholeMaxBytes, quorum };
+    }
     case 'list': {
       const bucket = readBucket(reader);
       const prefix = reader.byteString(limits.keyMaxBytes);
@@ -229,6 +254,8 @@ function writeAnswer(writer: Writer, answer: Answer): void {
       return;
     case 'fetched':
       return writeRecord(writer, answer.record);
+    case 'clock':
+      return writeClock(writer, answer.clock);
     case 'listed':
       writeList(writer, answer.entries, (entry) => {
         writer.byteString(entry.key);
@@ -265,6 +292,8 @@ function readAnswer(reader: Reader): Answer {
       return { type, result: readOutcome(reader) };
     case 'stored':
       return { type, durable: reader.bool() };
+    case 'clock':
+      return { type, clock: readClock(reader) };
     case 'fetched':
       return { type, record: decodeReceived(reader.bytes(limits.frameMaxBytes)) };
     case 'listed': {
@@ -292,6 +321,15 @@ function readAnswer(reader: Reader): Answer {
       // A code of a newer version is kept as it is: it is only shown.
       return { type, code: reader.text(64) as ErrorCode, message: reader.text(1000) };
   }
+}
+
+const amongMax = 2 ** 32 - 1;
+
+const writeOptional = (writer: Writer, value: number | undefined): Writer => writer.uint(value === undefined ? 0 : value + 1);
+
+function readOptional(reader: Reader, max: number): number | undefined {
+  const value = reader.uint(max + 1);
+  return value === 0 ? undefined : value - 1;
 }
 
 function writeEntries(writer: Writer, entries: readonly LeafEntry[]): void {

@@ -4,6 +4,9 @@
  * A further replica is asked when one fails, or when the answers take longer than they usually do (QR7). A strict get writes the merged versions back to the
  * replicas of its quorum before it answers, so that a later strict get cannot see less (QR3); otherwise repair follows the answer (AE4).
  * An empty answer of a fallback is no evidence of absence (QR2, QR6).
+ *
+ * One replica is asked for its record in any case, the others for the clock alone where the values are large (QR7). A clock that the merged versions cover says
+ * all that there is to know; for one that they do not cover the values are fetched after all.
  */
 
 import type { CallFailure } from './calls.ts';
@@ -13,7 +16,7 @@ import { addressOf } from './hash.ts';
 import type { Address, ByteString, Instant, PeerId } from './ids.ts';
 import type { Answer, Receipt, WriteMode } from './messages.ts';
 import { asked, failed, openTally, type Role, succeeded, type Tally, verdict } from './quorum.ts';
-import { emptyRecord, type RecordSet, type StoredResolver } from './record.ts';
+import { type Clock, emptyRecord, type RecordSet, type StoredResolver } from './record.ts';
 import { Supply } from './targets.ts';
 import { compareSets, merge } from './versions.ts';
 
@@ -39,13 +42,23 @@ interface Reading {
   readonly peer: PeerId;
   readonly role: Role;
   state: Receipt['state'];
+  /** Its values were asked for, however large they are. */
+  whole: boolean;
   /** The very `#merged` when it is equal to that. */
   record: RecordSet | undefined;
+  /** What it holds, as long as that is not covered by the merged versions, nor its values asked for. */
+  clock: Clock | undefined;
   /** It has a record that it cannot read. */
   damaged: boolean;
 }
 
 const backgroundMs = 10_000;
+/** Values up to this size together come with the first answer: a second round trip would cost more. */
+const wholeMaxBytes = 2048;
+/** When a strict get is begun again that has met another ring. */
+const beginAgainMs = 50;
+/** What a replica holds whose clock the merged versions cover. */
+const covered: RecordSet = { context: [], siblings: [] };
 
 export class GetRun {
   readonly #env: Environment;
@@ -55,6 +68,8 @@ export class GetRun {
   readonly #reply: Reply;
   readonly #readings: Reading[] = [];
   readonly #run: number;
+  /** The primaries among which a strict quorum counts. */
+  readonly #among: number;
   #startedAt = 0;
   #tally: Tally;
   #candidates: PeerId[] = [];
@@ -62,6 +77,8 @@ export class GetRun {
   #writingBack = false;
   #replied = false;
   #cancelTimers: (() => void)[] = [];
+  /** Where rings differed this run has ended, and the next one goes on. */
+  #next: GetRun | undefined;
 
   constructor(env: Environment, command: GetCommand, reply: Reply) {
     this.#env = env;
@@ -70,6 +87,7 @@ export class GetRun {
     this.#supply = new Supply(this.#address, command.n, env.members, env.calls);
     this.#reply = reply;
     this.#run = env.nextRun();
+    this.#among = command.mode === 'strict' ? this.#supply.among : 0;
     this.#tally = openTally(command.r, command.mode === 'strict');
   }
 
@@ -77,25 +95,32 @@ export class GetRun {
     this.#startedAt = now.mono;
     this.#candidates = this.#supply.bestFirst(now);
     this.#cancelTimers.push(this.#env.timers.at(now.mono + this.#command.budgetMs, (then) => this.#giveUp(then)));
-    for (let i = 0; i < this.#command.r; i++) this.#askNext(now);
+    for (let i = 0; i < this.#command.r; i++) this.#askNext(now, i === 0);
     this.#env.hedging.began();
     this.#hedge(now);
     this.#decide(now);
   }
 
   /** Asks one more replica; false when there is none left. */
-  #askNext(now: Instant): boolean {
+  #askNext(now: Instant, whole = !this.#readings.some((reading) => reading.whole && isOpen(reading))): boolean {
     const target = this.#nextTarget(now);
     if (target === undefined) return false;
-    const reading: Reading = { peer: target.peer, role: target.role, state: 'pending', record: undefined, damaged: false };
+    const { peer, role } = target;
+    const reading: Reading = { peer, role, whole, state: 'pending', record: undefined, clock: undefined, damaged: false };
     this.#readings.push(reading);
     this.#tally = asked(this.#tally);
-    const { calls, members, emit } = this.#env;
-    emit({ type: 'hop', run: this.#run, kind: 'fetch', to: reading.peer, position: this.#address.position, role: reading.role });
-    const { bucket, key, budgetMs } = this.#command;
-    const options = { timeoutMs: budgetMs, ring: members.placement.ring.digest };
-    calls.ask(now, reading.peer, { type: 'fetch', bucket, key }, options, (then, result) => this.#answered(then, reading, result));
+    this.#env.emit({ type: 'hop', run: this.#run, kind: 'fetch', to: peer, position: this.#address.position, role });
+    this.#ask(now, reading);
     return true;
+  }
+
+  #ask(now: Instant, reading: Reading): void {
+    const { calls, members } = this.#env;
+    const { bucket, key, n, mode, budgetMs } = this.#command;
+    const quorum = mode === 'strict' ? { n, among: this.#among } : undefined;
+    const call = { type: 'fetch', bucket, key, wholeMaxBytes: reading.whole ? undefined : wholeMaxBytes, quorum } as const;
+    const options = { timeoutMs: budgetMs, ring: members.placement.ring.digest };
+    calls.ask(now, reading.peer, call, options, (then, result) => this.#answered(then, reading, result));
   }
 
   #nextTarget(now: Instant): { peer: PeerId; role: Role } | undefined {
@@ -116,33 +141,81 @@ export class GetRun {
     if (this.#candidates.length === 0) return;
     const { hedging, timers } = this.#env;
     const cancel = hedging.whenLate(now, timers, this.#readings, (then) => {
-      if (!this.#replied && !this.#writingBack && this.#askNext(then)) this.#hedge(then);
+      if (this.#replied || this.#writingBack) return;
+      const waiting = this.#readings.find(({ clock }) => clock !== undefined);
+      if (waiting !== undefined) this.#askWhole(then, waiting);
+      else if (!this.#askNext(then, !this.#readings.some(({ whole, state }) => whole && state === 'answered'))) return;
+      this.#hedge(then);
     });
     this.#cancelTimers.push(cancel);
   }
 
+  #askWhole(now: Instant, reading: Reading): void {
+    reading.clock = undefined;
+    reading.whole = true;
+    this.#ask(now, reading);
+  }
+
   #answered(now: Instant, reading: Reading, result: Answer | CallFailure): void {
-    if (typeof result === 'object' && result.type === 'fetched') {
-      reading.state = 'answered';
+    if (typeof result === 'object' && result.type === 'clock') {
+      reading.clock = result.clock;
+      if (!this.#writingBack || this.#replied) this.#weigh(now, reading);
+    } else if (typeof result === 'object' && result.type === 'fetched') {
       // What comes while the merged versions are being written back is on no quorum yet: it must not get into this answer (QR3). Repair takes it.
       if (this.#writingBack && !this.#replied) {
+        reading.state = 'answered';
         reading.record = result.record;
         return this.#tell(now, reading, reading.state, false);
       }
-      reading.record = this.#learn(result.record);
-      const evidence = reading.role === 'primary' || result.record.context.length > 0;
-      const before = verdict(this.#tally);
-      this.#tally = evidence ? succeeded(this.#tally, reading.role) : failed(this.#tally);
-      this.#tell(now, reading, reading.state, before !== 'won' && verdict(this.#tally) === 'won');
-      if (this.#replied) return this.#repairAll(now);
+      this.#count(now, reading, this.#learn(result.record), result.record.context.length > 0);
+      this.#weighAll(now);
+    } else if (typeof result === 'object' && result.type === 'refused' && result.code === 'NOT_OWNER' && this.#command.mode === 'strict') {
+      if (!this.#replied) this.#beginAgain(now);
     } else {
       reading.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
       this.#tell(now, reading, reading.state, false);
       reading.damaged = typeof result === 'object' && result.type === 'refused' && result.code === 'RECORD_CORRUPT';
       this.#tally = failed(this.#tally);
+      this.#weighAll(now);
       if (!this.#replied) this.#askNext(now);
     }
     this.#decide(now);
+  }
+
+  /** Counts what a replica has answered; what comes after the reply is repaired. */
+  #count(now: Instant, reading: Reading, record: RecordSet, hasVersions: boolean): void {
+    reading.state = 'answered';
+    reading.record = record;
+    const before = verdict(this.#tally);
+    const evidence = reading.role === 'primary' || hasVersions;
+    this.#tally = evidence ? succeeded(this.#tally, reading.role) : failed(this.#tally);
+    this.#tell(now, reading, reading.state, before !== 'won' && verdict(this.#tally) === 'won');
+    if (this.#replied) this.#repairAll(now);
+  }
+
+  #weighAll(now: Instant): void {
+    for (const reading of this.#readings) if (reading.clock !== undefined) this.#weigh(now, reading);
+  }
+
+  /** A clock counts when the merged versions cover it. Else its values may be on their way from another replica, or are asked for. */
+  #weigh(now: Instant, reading: Reading): void {
+    const { clock } = reading;
+    if (clock === undefined) return;
+    const order = compareSets<unknown>(clock, this.#merged);
+    if (order === 'equal' || order === 'before') {
+      reading.clock = undefined;
+      return this.#count(now, reading, order === 'equal' ? this.#merged : covered, clock.context.length > 0);
+    }
+    if (!this.#readings.some(({ whole, state }) => whole && state === 'pending')) this.#askWhole(now, reading);
+  }
+
+  /** The rings of the quorum differ, and will not for long: the answers so far may be from no quorum at all (MB5). */
+  #beginAgain(now: Instant): void {
+    const leftMs = this.#startedAt + this.#command.budgetMs - now.mono - beginAgainMs;
+    if (leftMs <= 0) return this.#giveUp(now);
+    this.#end();
+    this.#next = new GetRun(this.#env, { ...this.#command, budgetMs: leftMs }, this.#reply);
+    this.#cancelTimers.push(this.#env.timers.at(now.mono + beginAgainMs, (then) => this.#next?.start(then)));
   }
 
   #tell(now: Instant, { peer, role }: Reading, state: Receipt['state'], made: boolean): void {
@@ -176,7 +249,7 @@ export class GetRun {
     this.#writingBack = true;
     let left = behind.length;
     for (const reading of behind) {
-      this.#send(now, reading, this.#command.budgetMs, (then, stored) => {
+      this.#send(now, reading, { timeoutMs: this.#command.budgetMs, among: this.#among }, (then, stored) => {
         if (this.#replied) return;
         if (!stored) return this.#giveUp(then);
         reading.record = this.#merged;
@@ -197,6 +270,7 @@ export class GetRun {
     for (const reading of this.#readings) {
       if (reading.record !== undefined && reading.record !== this.#merged) reading.record = this.#learn(reading.record);
     }
+    this.#weighAll(now);
     this.#repairAll(now);
   }
 
@@ -206,13 +280,19 @@ export class GetRun {
       reading.record = this.#merged;
       reading.damaged = false;
       this.#env.emit({ type: 'readRepair', peer: reading.peer, bucket: this.#command.bucket });
-      this.#send(now, reading, backgroundMs, () => {});
+      this.#send(now, reading, { timeoutMs: backgroundMs, among: undefined }, () => {});
     }
   }
 
-  #send(now: Instant, reading: Reading, timeoutMs: number, done: (now: Instant, stored: boolean) => void): void {
+  #send(
+    now: Instant,
+    reading: Reading,
+    { timeoutMs, among }: { timeoutMs: number; among: number | undefined },
+    done: (now: Instant, stored: boolean) => void,
+  ): void {
     const { bucket, key, n, resolver } = this.#command;
-    const call = { type: 'store', bucket, key, n, record: this.#merged, owner: undefined, ordered: resolver !== 'siblings' } as const;
+    const ordered = resolver !== 'siblings';
+    const call = { type: 'store', bucket, key, n, record: this.#merged, owner: undefined, ordered, among } as const;
     const options = { timeoutMs, ring: this.#env.members.placement.ring.digest };
     this.#env.calls.ask(now, reading.peer, call, options, (then, result) =>
       done(then, typeof result === 'object' && result.type === 'stored'),
@@ -234,6 +314,7 @@ export class GetRun {
   /** The caller is gone: whatever comes now changes nothing (QR9). */
   abort(): void {
     this.#end();
+    this.#next?.abort();
   }
 
   #end(): void {
@@ -241,3 +322,6 @@ export class GetRun {
     for (const cancel of this.#cancelTimers) cancel();
   }
 }
+
+/** It has answered, or may yet. */
+const isOpen = ({ state }: Reading): boolean => state === 'pending' || state === 'answered';

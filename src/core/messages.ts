@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from './errors.ts';
 import type { ByteString, Dot, DurabilityClass, PeerId } from './ids.ts';
-import type { RecordSet, StoredResolver } from './record.ts';
+import type { Clock, RecordSet, StoredResolver } from './record.ts';
 import type { VersionVector } from './versions.ts';
 
 export type WriteMode = 'strict' | 'sloppy' | 'any';
@@ -68,7 +68,10 @@ export interface LeafEntry {
 
 export type Call =
   | { readonly type: 'put'; readonly command: PutCommand }
-  /** `n`: of the bucket. `owner`: keep it for that primary, which cannot be reached (a hint). `ordered`: the bucket orders values by time, so drift is refused (VR7). */
+  /**
+   * `n`: of the bucket. `owner`: keep it for that primary, which cannot be reached (a hint). `ordered`: the bucket orders values by time, so drift is refused (VR7).
+   * `among`: it counts in a strict quorum of these primaries, named by `Placement.nameOf`: refused where the ring says otherwise (MB5).
+   */
   | {
       readonly type: 'store';
       readonly bucket: string;
@@ -77,8 +80,16 @@ export type Call =
       readonly record: RecordSet;
       readonly owner: PeerId | undefined;
       readonly ordered: boolean;
+      readonly among?: number | undefined;
     }
-  | { readonly type: 'fetch'; readonly bucket: string; readonly key: ByteString }
+  /** With `wholeMaxBytes`: the clock alone is enough where the values are larger together (QR7). `quorum`: as `among` of a store. */
+  | {
+      readonly type: 'fetch';
+      readonly bucket: string;
+      readonly key: ByteString;
+      readonly wholeMaxBytes?: number | undefined;
+      readonly quorum?: { readonly n: number; readonly among: number } | undefined;
+    }
   | {
       readonly type: 'list';
       readonly bucket: string;
@@ -111,6 +122,8 @@ export type Answer =
   | { readonly type: 'putDone'; readonly result: PutOutcome }
   | { readonly type: 'stored'; readonly durable: boolean }
   | { readonly type: 'fetched'; readonly record: RecordSet }
+  /** What a fetch would bring, without the values. */
+  | { readonly type: 'clock'; readonly clock: Clock }
   | { readonly type: 'listed'; readonly entries: readonly Listed[]; readonly more: boolean }
   /** The digests below each node asked for, one node's after the other's. */
   | { readonly type: 'digests'; readonly digests: readonly ByteString[] }

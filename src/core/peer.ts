@@ -19,13 +19,15 @@ import { Hedging } from './hedging.ts';
 import type { HintLimits } from './hint-index.ts';
 import { Hints } from './hints.ts';
 import type { Identity } from './identity.ts';
-import type { Instant, PeerId } from './ids.ts';
+import { addressOf } from './hash.ts';
+import type { ByteString, Instant, PeerId } from './ids.ts';
 import { metaKey } from './layout.ts';
 import { Membership, type SelfDescription } from './membership.ts';
 import type { Answer, Call, Message, Rumors } from './messages.ts';
 import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
 import { defaultReaperTimes, Reaper, type ReaperTimes, serveReap } from './reaper.ts';
+import { clockOf, recordSize } from './record.ts';
 import { Replica } from './replica.ts';
 import { PutsServed } from './puts-served.ts';
 import { Timers } from './timers.ts';
@@ -61,6 +63,7 @@ export type Output =
 
 const nothingToDo: readonly Output[] = [];
 const hintRoundMs = 2000;
+const otherPrimaries = new MeshError('NOT_OWNER', 'the key has other primaries by the ring of this peer');
 const stillStarting: Answer = { type: 'refused', code: 'NOT_OWNER', message: 'this peer is still starting' };
 
 export class Peer {
@@ -309,6 +312,13 @@ export class Peer {
     this.#outbox.push({ type: 'send', to, message });
   }
 
+  /** Whether this peer's ring has the same primaries as the quorum in which its answer is to count; always when it is to count in none. */
+  #agreesOn({ bucket, key }: { bucket: string; key: ByteString }, n: number, among: number | undefined): boolean {
+    if (among === undefined) return true;
+    const { placement } = this.membership;
+    return placement.nameOf(placement.partition(addressOf(bucket, key).position), n) === among;
+  }
+
   #serve(now: Instant, from: PeerId, call: Call, answer: (now: Instant, answer: Answer) => void): void {
     const refuse = (then: Instant, { code, message }: MeshError): void => answer(then, { type: 'refused', code, message });
     switch (call.type) {
@@ -318,13 +328,16 @@ export class Peer {
           else answer(then, { type: 'putDone', result });
         });
       case 'store':
+        if (!this.#agreesOn(call, call.n, call.among)) return refuse(now, otherPrimaries);
         return this.replica.store(now, call, (then, error) => {
           if (error instanceof MeshError) return refuse(then, error);
           answer(then, { type: 'stored', durable: this.replica.durable });
         });
       case 'fetch':
+        if (!this.#agreesOn(call, call.quorum?.n ?? 0, call.quorum?.among)) return refuse(now, otherPrimaries);
         return this.replica.fetch(call, (then, record) => {
           if (record instanceof MeshError) refuse(then, record);
+          else if (recordSize(record) > (call.wholeMaxBytes ?? Infinity)) answer(then, { type: 'clock', clock: clockOf(record) });
           else answer(then, { type: 'fetched', record });
         });
       case 'list':

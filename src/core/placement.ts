@@ -10,6 +10,7 @@ export class Placement {
   readonly #durableMin: number;
   readonly #members: ReadonlyMap<PeerId, RingMember>;
   readonly #placed = new Map<number, Placed>();
+  readonly #names = new Map<string, number>();
 
   constructor(ring: Ring, durableMin: number) {
     this.ring = ring;
@@ -34,6 +35,19 @@ export class Placement {
 
   primaries(partition: number, n: number): readonly PeerId[] {
     return this.placed(partition, n).primaries;
+  }
+
+  /** 32 bits that name the primaries of a partition: who counts quorums among the same ones has the same (FNV-1a). */
+  nameOf(partition: number, n: number): number {
+    const peers = this.primaries(partition, n).join(' ');
+    let name = this.#names.get(peers);
+    if (name === undefined) {
+      name = 0x811c9dc5;
+      for (let i = 0; i < peers.length; i++) name = Math.imul(name ^ peers.charCodeAt(i), 0x01000193);
+      name >>>= 0;
+      this.#names.set(peers, name);
+    }
+    return name;
   }
 
   /** Who stands in for a primary, in the walk's order: everyone else. */

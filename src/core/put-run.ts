@@ -23,6 +23,8 @@ type Reply = (now: Instant, result: PutOutcome | MeshError) => void;
 const standInAfterMs = 500;
 /** How long a replica may take that the answer no longer waits for. */
 const backgroundMs = 10_000;
+/** When a replica is asked again whose ring is another one. */
+const askAgainMs = 50;
 
 interface Writing {
   readonly peer: PeerId;
@@ -41,6 +43,8 @@ export class PutRun {
   readonly #supply: Supply;
   readonly #writings: Writing[] = [];
   readonly #run: number;
+  /** The primaries among which a strict quorum counts. */
+  readonly #among: number;
   #startedAt = 0;
   readonly #reply: Reply;
   #minted: Minted | undefined;
@@ -57,6 +61,7 @@ export class PutRun {
     this.#supply = new Supply(this.#address, command.n, env.members, env.calls);
     this.#reply = reply;
     this.#run = env.nextRun();
+    this.#among = command.mode === 'strict' ? this.#supply.among : 0;
     this.#tally = openTally(command.mode === 'any' ? 1 : command.w, command.mode === 'strict');
   }
 
@@ -132,14 +137,15 @@ export class PutRun {
     });
   }
 
-  #write(now: Instant, writing: Writing): void {
+  #write(now: Instant, writing: Writing, isAgain = false): void {
     const { calls, members } = this.#env;
     const { bucket, key, n, resolver, budgetMs } = this.#command;
     const record = this.#minted?.record;
     if (record === undefined) return;
-    this.#tally = asked(this.#tally);
-    this.#tellHop(writing);
-    const call = { type: 'store', bucket, key, n, record, owner: writing.owner, ordered: resolver !== 'siblings' } as const;
+    if (!isAgain) this.#tally = asked(this.#tally);
+    if (!isAgain) this.#tellHop(writing);
+    const among = this.#command.mode === 'strict' && writing.role === 'primary' ? this.#among : undefined;
+    const call = { type: 'store', bucket, key, n, record, owner: writing.owner, ordered: resolver !== 'siblings', among } as const;
     const options = { timeoutMs: Math.max(budgetMs, backgroundMs), ring: members.placement.ring.digest };
     calls.ask(now, writing.peer, call, options, (then, result) => this.#answered(then, writing, result));
   }
@@ -148,6 +154,12 @@ export class PutRun {
     if (typeof result === 'object' && result.type === 'stored') {
       writing.durable = result.durable;
       return this.#settle(now, writing, true);
+    }
+    // One of the two rings is out of date, and will not be for long (MB5).
+    const otherRing = typeof result === 'object' && result.type === 'refused' && result.code === 'NOT_OWNER';
+    if (otherRing && !this.#replied && this.#among === this.#supply.among) {
+      this.#env.timers.at(now.mono + askAgainMs, (then) => this.#write(then, writing, true));
+      return;
     }
     writing.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
     this.#standIn(now, writing);

@@ -34,6 +34,8 @@ export interface Stored {
 }
 
 export type RecordSet = VersionSet<Stored>;
+/** A record without its values. */
+export type Clock = VersionSet<undefined>;
 export type RecordVersion = Version<Stored>;
 
 /** Resolvers that a replica can apply by itself; a custom function works on the answer of a get. */
@@ -123,6 +125,27 @@ export function readDot(reader: Reader, guess?: Actor): Dot {
 
 export function writeDot(writer: Writer, dot: Dot): void {
   writer.text(dot.actor).uint(dot.counter);
+}
+
+export const clockOf = ({ context, siblings }: RecordSet): Clock => ({
+  context,
+  siblings: siblings.map(({ dot }) => ({ dot, value: undefined })),
+});
+
+export function writeClock(writer: Writer, { context, siblings }: Clock): void {
+  writeVector(writer, context);
+  writer.uint(siblings.length);
+  for (const { dot } of siblings) writeDot(writer, dot);
+}
+
+export function readClock(reader: Reader): Clock {
+  const context = readVector(reader);
+  const siblings: Version<undefined>[] = [];
+  for (let left = reader.count(limits.membersMax); left > 0; left--) {
+    siblings.push({ dot: readDot(reader, context[siblings.length]?.actor), value: undefined });
+  }
+  checkSiblings(context, siblings);
+  return { context, siblings };
 }
 
 /** A set never changes, so its bytes are made once, however many replicas and the disk they go to. */
@@ -220,7 +243,7 @@ function readVersion(reader: Reader, isExpiring: boolean, guess: Actor | undefin
   return { dot, value: expires === 0 ? value : { ...value, expires } };
 }
 
-function checkSiblings(context: VersionVector, siblings: readonly RecordVersion[]): void {
+function checkSiblings(context: VersionVector, siblings: readonly Version<unknown>[]): void {
   siblings.forEach((version, index) => {
     const before = siblings[index - 1];
     if (before !== undefined && compareDots(before.dot, version.dot) >= 0) throw BytesReader.invalid('siblings are not sorted');

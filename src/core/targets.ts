@@ -72,6 +72,11 @@ export class Supply {
     }
   }
 
+  /** The primaries by the ring of now have this name: of a strict quorum all must agree on it. */
+  get among(): number {
+    return this.#members.placement.nameOf(this.#partition, this.#n);
+  }
+
   receipt(target: Target, state: Receipt['state'], durable: boolean): Receipt {
     const { peer, role } = target;
     const member = this.#members.placement.member(peer);

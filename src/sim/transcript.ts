@@ -38,7 +38,7 @@ function describeCall(call: Call): string {
     case 'store':
       return `store ${call.key} ${describeRecord(call.record)}${call.owner === undefined ? '' : ` for ${call.owner}`}`;
     case 'fetch':
-      return `fetch ${call.key}`;
+      return `fetch ${call.key}${call.wholeMaxBytes === undefined ? '' : ', or its clock'}`;
     case 'probeFor':
       return `probe ${call.target} for me`;
     default:
@@ -55,6 +55,8 @@ function describeAnswer(answer: Answer): string {
       return `put ${describeOutcome(answer.result)}`;
     case 'fetched':
       return `fetched ${describeRecord(answer.record)}`;
+    case 'clock':
+      return `clock {${answer.clock.siblings.map(({ dot }) => shortDot(dotText(dot))).join(' ')}} knowing ${describeVector(answer.clock.context)}`;
     case 'probed':
       return answer.alive ? 'alive' : 'no answer there';
     case 'synced':

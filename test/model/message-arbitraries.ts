@@ -18,6 +18,7 @@ import type {
   Rumors,
   SignedMember,
 } from '../../src/core/messages.ts';
+import { clockOf } from '../../src/core/record.ts';
 import { aByteString, aKey, anActor, aRecord, aText, aVector } from './arbitraries.ts';
 
 const aUint = fc.oneof(fc.nat({ max: 200 }), fc.maxSafeNat());
@@ -28,6 +29,7 @@ const aBucket = fc.oneof(printable(64), fc.constantFrom('__proto__', 'constructo
 export const aPeer = fc.oneof(printable(128), fc.constantFrom('__proto__', 'toString')).map((name) => name as PeerId);
 const aClass = fc.constantFrom('server', 'tab', 'ephemeral');
 const aDot: fc.Arbitrary<Dot> = fc.record({ actor: anActor, counter: fc.integer({ min: 1, max: 2 ** 48 }) });
+const primariesName = fc.nat({ max: 2 ** 32 - 1 });
 const orNothing = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
 
 export const aMember: fc.Arbitrary<MemberRecord> = fc.record({
@@ -105,8 +107,15 @@ export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call
     record: aRecord,
     owner: orNothing(aPeer),
     ordered: fc.boolean(),
+    among: orNothing(primariesName),
   }),
-  fetch: fc.record({ type: is('fetch'), bucket: aBucket, key: aKey }),
+  fetch: fc.record({
+    type: is('fetch'),
+    bucket: aBucket,
+    key: aKey,
+    wholeMaxBytes: orNothing(fc.nat({ max: 32 * 1024 * 1024 })),
+    quorum: orNothing(fc.record({ n: replicaCount, among: primariesName })),
+  }),
   list: fc.record({
     type: is('list'),
     bucket: aBucket,
@@ -139,6 +148,7 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
   putDone: fc.record({ type: is('putDone'), result: anOutcome }),
   stored: fc.record({ type: is('stored'), durable: fc.boolean() }),
   fetched: fc.record({ type: is('fetched'), record: aRecord }),
+  clock: fc.record({ type: is('clock'), clock: aRecord.map(clockOf) }),
   listed: fc.record({
     type: is('listed'),
     entries: fc.array(fc.record({ key: aKey, record: aRecord }), { maxLength: 3 }),

@@ -9,6 +9,9 @@ const replica = 'test/unit/replica.test.ts';
 const replicaFaults = 'test/unit/replica-faults.test.ts';
 const versions = 'test/model/versions.test.ts';
 const directed = 'test/sim/directed.test.ts';
+const clocks = 'test/sim/clocks.test.ts';
+const hints = 'test/sim/hints.test.ts';
+const any = 'test/sim/any.test.ts';
 
 export const mutations = [
   {
@@ -178,5 +181,69 @@ export const mutations = [
     search: 'for (const { n, record } of [before, after]) {',
     replace: 'for (const { n, record } of [after]) {',
     tests: ['test/sim/seeds.test.ts', '-t', 'without faults'],
+  },
+  {
+    name: 'count a quorum among other primaries',
+    why: 'A peer that knows few members makes a quorum of the wrong ones (MB5).',
+    file: 'src/core/peer.ts',
+    search: 'if (among === undefined) return true;',
+    replace: 'if (among !== -1) return true;',
+    tests: [clocks],
+  },
+  {
+    name: 'take a newer clock for an older one',
+    why: 'The values behind it are never fetched, and the answer is stale (QR7).',
+    file: 'src/core/get-run.ts',
+    search: "if (order === 'equal' || order === 'before') {",
+    replace: "if (order !== 'concurrent') {",
+    tests: [clocks],
+  },
+  {
+    name: 'keep hints without bound',
+    why: 'A peer that is away for long fills the disks of the others (HH3).',
+    file: 'src/core/hint-index.ts',
+    search: 'return held <= this.limits.max && bytes <= this.limits.maxBytes;',
+    replace: 'return held >= 0 && bytes >= 0;',
+    tests: [hints],
+  },
+  {
+    name: 'forget hints that are too old',
+    why: 'What only fallbacks have taken is lost with them (HH3).',
+    file: 'src/core/hints.ts',
+    search: 'for (const owner of to) {',
+    replace: "for (const owner of why === 'expired' ? [] : to) {",
+    tests: [hints],
+  },
+  {
+    name: 'leave the hints of who has left',
+    why: 'They wait for ever, and the new owner does not get them (HH4).',
+    file: 'src/core/hints.ts',
+    search: "if (members.placement.member(owner) === undefined) this.#reroute(now, owner, 'rerouted');",
+    replace: "if (members.placement.member(owner) === undefined) this.#reroute(now, owner, 'expired');",
+    tests: [hints],
+  },
+  {
+    name: 'drop a copy that is kept for another one, too',
+    why: 'The second owner gets nothing (HH1).',
+    file: 'src/core/replica.ts',
+    search: 'const keepCopy = isPrimary || this.hints.isKeptForAnother(hint);',
+    replace: 'const keepCopy = isPrimary;',
+    tests: [replicaFaults],
+  },
+  {
+    name: 'keep what one has taken alone for one primary only',
+    why: 'While that one is away nobody gets it (QR8).',
+    file: 'src/core/put-run.ts',
+    search: "return unwell.length === primaries.length && this.#command.mode === 'any' ? unwell :",
+    replace: "return unwell.length > primaries.length && this.#command.mode === 'any' ? unwell :",
+    tests: [any],
+  },
+  {
+    name: 'forget the counter with the copy',
+    why: 'A fallback gives a dot again that it has handed over (VR3).',
+    file: 'src/core/replica.ts',
+    search: 'if (!keepCopy) changes.push(...this.#raiseFloor(local));',
+    replace: 'if (keepCopy) changes.push(...this.#raiseFloor(local));',
+    tests: [replica],
   },
 ];
