@@ -1,9 +1,11 @@
 /**
- * When to compare with whom: every peer runs one exchange at a time, with a random member now and then, and soon with all of them after the ring has changed
- * or a link has come back, for then there is most to repair. An exchange that somebody asks for comes before those.
+ * When to compare with whom: every peer runs one exchange at a time, now and then with the member with which it shares partitions and has not compared them for
+ * the longest time, and soon with all of those after the ring has changed or a link has come back, for then there is most to repair. An exchange that somebody
+ * asks for comes before those.
  */
 
 import type { Environment } from './environment.ts';
+import { sharers } from './comparison.ts';
 import { addCounts, type ExchangeCounts, ExchangeRun, type ExchangeResult } from './exchange.ts';
 import type { Instant, PeerId } from './ids.ts';
 
@@ -35,6 +37,9 @@ export class AntiEntropy {
   /** Whom to compare with next in the background, in this order. */
   readonly #waiting = new Set<PeerId>();
   readonly #ordered: Waiting[] = [];
+  /** When the last exchange in the background with each of them ended, in monotonic milliseconds. */
+  readonly #comparedAt = new Map<PeerId, number>();
+  #sharers: { readonly of: string; readonly peers: ReadonlySet<PeerId> } = { of: '', peers: new Set() };
   #running = false;
   #ring = '';
 
@@ -43,16 +48,37 @@ export class AntiEntropy {
   }
 
   start(now: Instant): void {
-    const { timers, random, calls, replica } = this.#env;
+    const { timers, random, replica } = this.#env;
     timers.at(now.mono + intervalMs / 2 + random.below(intervalMs), (then) => {
       // Wrong leaves could look like those of others, and hide a difference.
       replica.records.recountDoubted();
-      const links = [...calls.links()];
-      const peer = links[random.below(Math.max(1, links.length))];
+      const peer = this.#longestAgo();
       if (peer !== undefined) this.#waiting.add(peer);
       this.#next(then);
       this.start(then);
     });
+  }
+
+  #longestAgo(): PeerId | undefined {
+    let oldest: PeerId | undefined;
+    let at = Infinity;
+    for (const peer of this.#env.calls.links()) {
+      const comparedAt = this.#comparedAt.get(peer) ?? -Infinity;
+      if ((oldest !== undefined && comparedAt >= at) || !this.#isComparable(peer)) continue;
+      oldest = peer;
+      at = comparedAt;
+    }
+    return oldest;
+  }
+
+  /** It can be asked, and there is something to compare. */
+  #isComparable(peer: PeerId): boolean {
+    const { calls, members, replica } = this.#env;
+    if (!calls.linked(peer) || !members.believedAlive(peer)) return false;
+    const counts = replica.records.trees.replicaCounts;
+    const of = `${members.placement.ring.digest} ${counts.join()}`;
+    if (of !== this.#sharers.of) this.#sharers = { of, peers: new Set(sharers(members, counts)) };
+    return this.#sharers.peers.has(peer);
   }
 
   /** There may be much to compare with this peer. */
@@ -100,14 +126,15 @@ export class AntiEntropy {
   }
 
   #fromBackground(): Waiting | undefined {
-    const { calls, members, replica } = this.#env;
     for (const peer of this.#waiting) {
       this.#waiting.delete(peer);
-      if (!calls.linked(peer) || !members.believedAlive(peer)) continue;
+      if (!this.#isComparable(peer)) continue;
       const done = (now: Instant, { failure }: ExchangeResult): void => {
         if (failure !== undefined) this.#later(now, peer, retryMs);
+        // Whoever fails comes again in its turn, and keeps nobody else waiting.
+        this.#comparedAt.set(peer, now.mono);
       };
-      return { order: { peer, counts: replica.records.trees.replicaCounts, done }, run: undefined, aborted: false };
+      return { order: { peer, counts: this.#env.replica.records.trees.replicaCounts, done }, run: undefined, aborted: false };
     }
     return undefined;
   }

@@ -17,6 +17,24 @@ import type { Trees } from './trees.ts';
 
 const groupsMax = 64;
 
+/** All members that hold some partition together with this one, by the ring, for buckets with one of these n. */
+export function sharers(
+  { self, placement }: { readonly self: PeerId; readonly placement: Placement },
+  counts: readonly number[],
+  partitions?: readonly number[],
+): PeerId[] {
+  const found = new Set<PeerId>();
+  const total = partitions?.length ?? placement.ring.partitions;
+  for (const n of counts) {
+    for (let i = 0; i < total; i++) {
+      const primaries = placement.primaries(partitions?.[i] ?? i, n);
+      if (primaries.includes(self)) for (const peer of primaries) found.add(peer);
+    }
+  }
+  found.delete(self);
+  return [...found].sort();
+}
+
 /** Digests of groups by the roots in them: from one comparison to the next few groups change. */
 const groupDigests = new WeakMap<Trees, Map<ByteString, ByteString>>();
 const groupDigestsMax = 4096;

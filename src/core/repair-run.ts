@@ -5,6 +5,7 @@
  */
 
 import type { AntiEntropy } from './anti-entropy.ts';
+import { sharers } from './comparison.ts';
 import type { Environment } from './environment.ts';
 import { addCounts, type ExchangeCounts, type ExchangeResult } from './exchange.ts';
 import type { Instant, PeerId } from './ids.ts';
@@ -53,7 +54,7 @@ export class RepairRun {
   start(now: Instant): void {
     this.#startedAt = now.mono;
     this.#counts = [...new Set([...this.#env.replica.records.trees.replicaCounts, ...this.#command.counts])];
-    this.#peers = this.#sharers();
+    this.#peers = sharers(this.#env.members, this.#counts, this.#command.partitions);
     this.#tell(now, 0, this.#found);
     this.#next(now, 0);
   }
@@ -62,21 +63,6 @@ export class RepairRun {
   abort(): void {
     this.#aborted = true;
     this.#abortExchange();
-  }
-
-  /** By the ring, whether they can be reached or not. */
-  #sharers(): PeerId[] {
-    const { self, placement } = this.#env.members;
-    const partitions = this.#command.partitions ?? Array.from({ length: placement.ring.partitions }, (_, partition) => partition);
-    const found = new Set<PeerId>();
-    for (const n of this.#counts) {
-      for (const partition of partitions) {
-        const primaries = placement.primaries(partition, n);
-        if (primaries.includes(self)) for (const peer of primaries) found.add(peer);
-      }
-    }
-    found.delete(self);
-    return [...found].sort();
   }
 
   #next(now: Instant, index: number): void {

@@ -155,6 +155,11 @@ export class Simulation {
     return this.#workload.history.length;
   }
 
+  /** The world counts whole microseconds: what is left of a sum of milliseconds beyond them never passes. */
+  get #isPhaseOver(): boolean {
+    return this.world.nowMs > this.#phaseEnds - 0.0005;
+  }
+
   /** Lets so many whole milliseconds pass, or fewer when a phase ends. */
   advance(ms: number): void {
     this.#guarded(() => {
@@ -162,12 +167,12 @@ export class Simulation {
       const left = this.#phaseEnds - world.nowMs;
       if (this.#phase === 'settling') {
         world.runFor(Math.min(ms, left));
-        if (world.nowMs >= this.#phaseEnds) this.#work();
+        if (this.#isPhaseOver) this.#work();
         return;
       }
       const isOver = (): boolean => (this.#phase === 'gathering' ? this.cluster.whole : this.#workload.done);
       if (this.#phase === 'healing') return;
-      if (!world.runUntil(isOver, Math.min(ms, left)) && world.nowMs < this.#phaseEnds) return;
+      if (!world.runUntil(isOver, Math.min(ms, left)) && !this.#isPhaseOver) return;
       if (this.#phase === 'gathering') this.#settle(isOver());
       else this.#heal(isOver());
     });
