@@ -74,7 +74,8 @@ export interface ReplicaReceipt {
   readonly peer: string;
   readonly host: string;
   readonly class: DurabilityClass;
-  readonly role: 'primary' | 'fallback';
+  /** `gaining`: it copies the key's partition now, and will be a primary. */
+  readonly role: 'primary' | 'fallback' | 'gaining';
   /** `stored` and `answered` are good; the others say why there is no answer. */
   readonly state: 'stored' | 'answered' | 'pending' | 'unreachable' | 'timeout' | 'refused';
   /** The copy survives a crash of this replica. */

@@ -73,6 +73,7 @@ export async function createPeer(options: BrowserPeerOptions = {}): Promise<Mesh
       peer: {
         cluster,
         partitions,
+        founder: bootstrap.length === 0,
         durableMin,
         identity,
         self: describeSelf(options, defaults),

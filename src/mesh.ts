@@ -169,7 +169,7 @@ export class Mesh implements MeshPeer {
       cluster: this.#options.cluster,
       version,
       ready: this.#isReady(),
-      ringDigest: peer.membership.placement.ring.digest,
+      ringDigest: peer.membership.placement.digest,
       actor: peer.replica.actor,
       members,
       addresses: peer.membership.record.addresses.map((address) => `${address}/p2p/${this.id}`),

@@ -78,6 +78,7 @@ export async function createPeer(options: NodePeerOptions = {}): Promise<MeshPee
         cluster,
         partitions,
         durableMin,
+        founder: bootstrap.length === 0,
         identity,
         self: describeSelf(options, selfDefaults(identity, storage)),
         times: probeTimes(options),

@@ -33,6 +33,7 @@ export interface RuntimeOptions {
 
 const addressCheckMs = 10_000;
 const quietMs = 50;
+const evictedText = 'this peer was removed from the cluster: started again, it joins anew with an empty store';
 /** How long a stop waits for its own announcement to leave. */
 const farewellMs = 100;
 
@@ -51,6 +52,11 @@ export class Runtime implements Driver {
   #cancelWake: () => void = () => {};
   #cancelAddressCheck: () => void = () => {};
   #started: (error: MeshError | undefined) => void = () => {};
+  #ended: (reason: MeshError) => void = () => {};
+  /** Resolves when the peer is closed, with the reason: code `CLOSED`, or `REMOVED` when the cluster did it. */
+  readonly ended: Promise<MeshError> = new Promise((resolve) => {
+    this.#ended = resolve;
+  });
 
   constructor(options: RuntimeOptions) {
     this.#network = options.network;
@@ -157,18 +163,19 @@ export class Runtime implements Driver {
   }
 
   /** Says goodbye, then closes network and storage. Requests under way end with `CLOSED`. */
-  async close(): Promise<void> {
+  /** `reason`: what ends the requests that are still open. */
+  async close(reason = new MeshError('CLOSED', 'the peer was closed')): Promise<void> {
     if (this.#closed) return;
     this.#turn((now) => this.peer.announcePause(now));
     await new Promise<void>((resolve) => void this.#clock.after(farewellMs, resolve));
     this.#closed = true;
     this.#cancelWake();
     this.#cancelAddressCheck();
-    const error = new MeshError('CLOSED', 'the peer was closed');
-    for (const reply of this.#replies.values()) reply({ type: 'failed', error });
+    for (const reply of this.#replies.values()) reply({ type: 'failed', error: reason });
     this.#replies.clear();
     await this.#network.close();
     await this.#storage.close();
+    this.#ended(reason);
   }
 
   #received(from: PeerId, frame: Uint8Array): void {
@@ -244,6 +251,8 @@ export class Runtime implements Driver {
         return;
       case 'started':
         return this.#started(output.error);
+      case 'evicted':
+        return void this.close(new MeshError('REMOVED', evictedText));
       case 'event':
         return this.#emit(output.event);
     }

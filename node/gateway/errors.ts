@@ -33,6 +33,8 @@ export const statusOf: Readonly<Record<GatewayCode, number>> = {
   CONTEXT_TOO_LARGE: 409,
   COUNTER_EXHAUSTED: 409,
   CLOCK_DRIFT: 409,
+  RING_DIFFERS: 503,
+  REMOVED: 503,
   NOT_OWNER: 503,
   UNREACHABLE: 503,
   UNKNOWN: 503,

@@ -17,7 +17,7 @@ const retryMs = 5000;
 export interface ExchangeOrder {
   readonly peer: PeerId;
   readonly counts: readonly number[];
-  /** Compare only these. Default: all that the two peers share. */
+  /** Compare only these, whoever owns them. Default: all that the two peers share. */
   readonly partitions?: readonly number[] | undefined;
   readonly progress?: (now: Instant, counts: ExchangeCounts) => void;
   /** `result` is the sum over all n; the first failure ends them. */
@@ -30,7 +30,7 @@ interface Waiting {
   aborted: boolean;
 }
 
-const nothing: ExchangeResult = { different: 0, received: 0, sent: 0, compared: new Set(), failure: undefined };
+const nothing: ExchangeResult = { different: 0, received: 0, sent: 0, bytes: 0, compared: new Set(), skipped: 0, failure: undefined };
 
 export class AntiEntropy {
   readonly #env: Environment;
@@ -148,8 +148,13 @@ export class AntiEntropy {
       n,
       partitions,
       progress: progress && ((then, found) => progress(then, addCounts(sum, found))),
-      done: (then, { failure, compared, ...found }) => {
-        const next = { ...addCounts(sum, found), compared: new Set([...sum.compared, ...compared]), failure };
+      done: (then, { failure, compared, skipped, ...found }) => {
+        const next = {
+          ...addCounts(sum, found),
+          compared: new Set([...sum.compared, ...compared]),
+          skipped: sum.skipped + skipped,
+          failure,
+        };
         this.#run(then, waiting, failure === undefined ? rest : [], next);
       },
     });

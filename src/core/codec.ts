@@ -6,8 +6,20 @@
 import { Reader, Writer } from './bytes.ts';
 import { type ErrorCode, MeshError } from './errors.ts';
 import { limits } from './limits.ts';
-import type { Answer, Call, LeafEntry, Listed, MemberSummary, Message, Notice, PutCommand, PutOutcome, Receipt } from './messages.ts';
-import { readRumors, writeRumors } from './member-codec.ts';
+import type {
+  Answer,
+  Call,
+  LeafEntry,
+  Listed,
+  MemberSummary,
+  Message,
+  Notice,
+  PutCommand,
+  PutOutcome,
+  Receipt,
+  TakeoverProgress,
+} from './messages.ts';
+import { readRumors, statuses, writeRumors } from './member-codec.ts';
 import { digestBytes } from './merkle.ts';
 import {
   decodeReceived,
@@ -40,7 +52,7 @@ import {
 } from './wire.ts';
 
 const kinds = ['call', 'answer', 'notice'] as const;
-const callTypes = ['put', 'store', 'fetch', 'list', 'compare', 'leaves', 'probe', 'probeFor', 'sync', 'reap'] as const;
+const callTypes = ['put', 'store', 'fetch', 'list', 'compare', 'leaves', 'probe', 'probeFor', 'sync', 'reap', 'takeover'] as const;
 const answerTypes = [
   'putDone',
   'stored',
@@ -53,12 +65,13 @@ const answerTypes = [
   'refused',
   'reaped',
   'clock',
+  'takenOver',
 ] as const;
 const modes = ['strict', 'sloppy', 'any'] as const;
 const resolvers = ['siblings', 'lww', 'priority'] as const;
 const outcomes = ['ok', 'partial', 'unknown'] as const;
 const states = ['stored', 'answered', 'pending', 'unreachable', 'timeout', 'refused'] as const;
-const roles = ['primary', 'fallback'] as const;
+const roles = ['primary', 'fallback', 'gaining'] as const;
 const levels = ['all', 'group', 'partition', 'inner'] as const;
 const healths = ['alive', 'suspect', 'dead'] as const;
 
@@ -129,10 +142,9 @@ function writeCall(writer: Writer, call: Call): void {
       writeOptional(writer, call.among);
       return writeRecord(writer, call.record);
     case 'fetch':
-      writer.text(call.bucket).byteString(call.key);
+      writer.text(call.bucket).byteString(call.key).uint(call.n);
       writeOptional(writer, call.wholeMaxBytes);
-      writeOptional(writer, call.quorum?.among);
-      if (call.quorum !== undefined) writer.uint(call.quorum.n);
+      writeOptional(writer, call.among);
       return;
     case 'list':
       writer.text(call.bucket).byteString(call.prefix).uint(call.limit);
@@ -150,6 +162,9 @@ function writeCall(writer: Writer, call: Call): void {
     case 'reap':
       writer.uint(call.commit ? 1 : 0);
       return writeEntries(writer, call.entries);
+    case 'takeover':
+      writer.text(call.placement);
+      return;
     case 'probe':
       return;
     case 'probeFor':
@@ -176,10 +191,9 @@ function readCall(reader: Reader): Call {
     }
     case 'fetch': {
       const target = readTarget(reader);
+      const n = reader.uint(limits.replicasMax);
       const wholeMaxBytes = readOptional(reader, limits.frameMaxBytes);
-      const among = readOptional(reader, amongMax);
-      const quorum = among === undefined ? undefined : { n: readReplicaCount(reader), among };
-      return { type, ...target, wholeMaxBytes, quorum };
+      return { type, ...target, n, wholeMaxBytes, among: readOptional(reader, amongMax) };
     }
     case 'list': {
       const bucket = readBucket(reader);
@@ -198,6 +212,8 @@ function readCall(reader: Reader): Call {
       return { type, n: readReplicaCount(reader), nodes: readNodes(reader) };
     case 'reap':
       return { type, commit: reader.bool(), entries: readEntries(reader) };
+    case 'takeover':
+      return { type, placement: reader.text(64) };
     case 'probe':
       return { type };
     case 'probeFor':
@@ -250,7 +266,7 @@ function writeAnswer(writer: Writer, answer: Answer): void {
     case 'putDone':
       return writeOutcome(writer, answer.result);
     case 'stored':
-      writer.uint(answer.durable ? 1 : 0);
+      writer.uint(answer.durable ? 1 : 0).uint(answer.agrees ? 1 : 0);
       return;
     case 'fetched':
       return writeRecord(writer, answer.record);
@@ -269,6 +285,9 @@ function writeAnswer(writer: Writer, answer: Answer): void {
       return writeEntries(writer, answer.entries);
     case 'reaped':
       return writeList(writer, answer.agreed, (agreed) => writer.uint(agreed ? 1 : 0));
+    case 'takenOver':
+      writeProgress(writer, answer.progress);
+      return writeList(writer, answer.counts, (n) => writer.uint(n));
     case 'probed':
       writer.uint(answer.alive ? 1 : 0);
       return;
@@ -277,6 +296,8 @@ function writeAnswer(writer: Writer, answer: Answer): void {
       writeList(writer, answer.summary ?? [], (entry) => {
         writer.text(entry.peer).uint(entry.incarnation).uint(entry.sequence);
         writeOne(writer, healths, entry.health);
+        writeOne(writer, statuses, entry.status);
+        writer.uint(entry.joined).uint(entry.removed ? 1 : 0);
       });
       return;
     case 'refused':
@@ -291,7 +312,7 @@ function readAnswer(reader: Reader): Answer {
     case 'putDone':
       return { type, result: readOutcome(reader) };
     case 'stored':
-      return { type, durable: reader.bool() };
+      return { type, durable: reader.bool(), agrees: reader.bool() };
     case 'clock':
       return { type, clock: readClock(reader) };
     case 'fetched':
@@ -307,13 +328,18 @@ function readAnswer(reader: Reader): Answer {
       return { type, entries: readEntries(reader) };
     case 'reaped':
       return { type, agreed: readList(reader, limits.digestsMax, () => reader.bool()) };
+    case 'takenOver':
+      return { type, progress: readProgress(reader), counts: readList(reader, limits.replicasMax, () => readReplicaCount(reader)) };
     case 'probed':
       return { type, alive: reader.bool() };
     case 'synced': {
       const differs = reader.bool();
       const summary = readList(reader, limits.membersMax, (): MemberSummary => {
         const peer = readPeer(reader);
-        return { peer, incarnation: reader.uint(), sequence: reader.uint(), health: readOne(reader, healths) };
+        const counters = { incarnation: reader.uint(), sequence: reader.uint() };
+        const health = readOne(reader, healths);
+        const status = readOne(reader, statuses);
+        return { peer, ...counters, health, status, joined: reader.uint(), removed: reader.bool() };
       });
       return { type, summary: differs ? summary : undefined };
     }
@@ -330,6 +356,25 @@ const writeOptional = (writer: Writer, value: number | undefined): Writer => wri
 function readOptional(reader: Reader, max: number): number | undefined {
   const value = reader.uint(max + 1);
   return value === 0 ? undefined : value - 1;
+}
+
+function writeProgress(writer: Writer, progress: TakeoverProgress): void {
+  const { agrees, ready, partitions, partitionsDone, keys, bytes, waitsFor } = progress;
+  writer
+    .uint(agrees ? 1 : 0)
+    .uint(ready ? 1 : 0)
+    .uint(partitions)
+    .uint(partitionsDone)
+    .uint(keys)
+    .uint(bytes);
+  writer.text(waitsFor ?? '');
+}
+
+function readProgress(reader: Reader): TakeoverProgress {
+  const agrees = reader.bool();
+  const ready = reader.bool();
+  const counts = { partitions: reader.uint(), partitionsDone: reader.uint(), keys: reader.uint(), bytes: reader.uint() };
+  return { agrees, ready, ...counts, waitsFor: readOwner(reader) };
 }
 
 function writeEntries(writer: Writer, entries: readonly LeafEntry[]): void {

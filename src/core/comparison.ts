@@ -80,7 +80,30 @@ export class Comparison {
     next(now, 0);
   }
 
-  /** Those that both peers hold. */
+  /** Reads the trees of these partitions, whoever owns them: for the two lower levels, where nodes name their partitions. */
+  static of(
+    now: Instant,
+    trees: Trees,
+    partitions: { readonly total: number; readonly chosen: readonly number[] },
+    n: number,
+    done: (now: Instant, result: Comparison | MeshError) => void,
+  ): void {
+    const read = new Map<number, MerkleTree | undefined>();
+    const next = (then: Instant, index: number): void => {
+      const partition = partitions.chosen[index];
+      if (partition === undefined) return done(then, new Comparison(partitions.total, read, new Map()));
+      trees.tree(then, partition, n, (later, tree) => {
+        if (tree instanceof MeshError) return done(later, tree);
+        read.set(partition, tree);
+        next(later, index + 1);
+      });
+    };
+    if (trees.replicaCounts.includes(n)) return next(now, 0);
+    for (const partition of partitions.chosen) read.set(partition, undefined);
+    done(now, new Comparison(partitions.total, read, new Map()));
+  }
+
+  /** Those that are compared. */
   get partitions(): ReadonlySet<number> {
     return new Set(this.#trees.keys());
   }

@@ -20,4 +20,6 @@ export interface Environment {
   readonly nextRun: () => number;
   /** Whether anyone wants the events: those of requests are made for nobody else. */
   readonly watched: () => boolean;
+  /** Those that this peer has copied from know that it owns its places: until then its copies count in no strict request. */
+  readonly confirmed: () => boolean;
 }

@@ -15,6 +15,9 @@ export type ErrorCode =
   // what the store cannot do now
   | 'UNREACHABLE'
   | 'NOT_OWNER'
+  // another view of the ring than the receiver's (MB5)
+  | 'RING_DIFFERS'
+  | 'REMOVED'
   | 'UNKNOWN'
   | 'TIMEOUT'
   | 'ABORTED'

@@ -25,7 +25,7 @@ export type CoreEvent =
       readonly kind: 'put' | 'store' | 'fetch';
       readonly to: string;
       readonly position: number;
-      readonly role: 'primary' | 'fallback';
+      readonly role: 'primary' | 'fallback' | 'gaining';
     }
   /**
    * What came of a `hop` of the same run, `ms` after the run began. `made`: with this answer the quorum was there; `late`: the client had its answer already.
@@ -34,7 +34,7 @@ export type CoreEvent =
       readonly type: 'answer';
       readonly run: number;
       readonly peer: string;
-      readonly role: 'primary' | 'fallback';
+      readonly role: 'primary' | 'fallback' | 'gaining';
       readonly state: 'stored' | 'answered' | 'refused' | 'unreachable' | 'timeout';
       readonly ms: number;
       readonly made: boolean;
@@ -96,6 +96,17 @@ export type CoreEvent =
       readonly leaves: number;
     }
   /** The store had forgotten what others remember; it counts under a new epoch from now on (VR3). */
+  /** How far this peer has come with copying what it will own; `waitsFor` names a member that cannot be reached and must be. */
+  | {
+      readonly type: 'transfer';
+      readonly partitions: number;
+      readonly partitionsDone: number;
+      readonly keys: number;
+      readonly bytes: number;
+      readonly waitsFor: string;
+    }
+  /** This peer owns its places now. */
+  | { readonly type: 'joined'; readonly peer: string }
   | { readonly type: 'amnesia'; readonly actor: string; readonly reason: string }
   | { readonly type: 'storageError'; readonly code: ErrorCode; readonly message: string }
   /** A peer sent something that is not a valid message. */

@@ -13,12 +13,14 @@ import { type ErrorCode, MeshError } from './errors.ts';
 import { addressOf } from './hash.ts';
 import type { Address, Instant, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
-import { leafCount, recordDigest } from './merkle.ts';
+import { innerCount, leafCount, recordDigest } from './merkle.ts';
 import type { Answer, Call, CompareLevel, LeafEntry } from './messages.ts';
-import { emptyRecord, type RecordSet } from './record.ts';
+import { emptyRecord, recordSize, type RecordSet } from './record.ts';
 import { compareSets, merge } from './versions.ts';
 
 export interface ExchangeCounts {
+  /** Bytes of the values that were received. */
+  readonly bytes: number;
   /** Keys that were not the same on both sides. */
   readonly different: number;
   readonly received: number;
@@ -29,11 +31,14 @@ export const addCounts = (a: ExchangeCounts, b: ExchangeCounts): ExchangeCounts 
   different: a.different + b.different,
   received: a.received + b.received,
   sent: a.sent + b.sent,
+  bytes: a.bytes + b.bytes,
 });
 
 export interface ExchangeResult extends ExchangeCounts {
   /** The partitions that were compared; none when the run ended early. */
   readonly compared: ReadonlySet<number>;
+  /** Keys that could not be repaired now. */
+  readonly skipped: number;
   /** Why the run ended early, if it did. */
   readonly failure: string | undefined;
 }
@@ -41,7 +46,7 @@ export interface ExchangeResult extends ExchangeCounts {
 export interface ExchangeOptions {
   readonly peer: PeerId;
   readonly n: number;
-  /** Compare only these. Default: all that the two peers share. */
+  /** Compare only these, whoever owns them. Default: all that the two peers share. */
   readonly partitions?: readonly number[] | undefined;
   /** Called after each key. */
   readonly progress?: ((now: Instant, counts: ExchangeCounts) => void) | undefined;
@@ -66,6 +71,8 @@ export class ExchangeRun {
   #different = 0;
   #received = 0;
   #sent = 0;
+  #bytes = 0;
+  #skipped = 0;
 
   constructor(env: Environment, options: ExchangeOptions) {
     this.#env = env;
@@ -76,14 +83,16 @@ export class ExchangeRun {
 
   start(now: Instant): void {
     const { members, replica } = this.#env;
-    Comparison.open(now, replica.records.trees, members.placement, [members.self, this.#peer], this.#n, (then, comparison) => {
+    const { trees } = replica.records;
+    const { partitions } = this.#options;
+    const begin = (then: Instant, comparison: Comparison | MeshError): void => {
       if (comparison instanceof MeshError) return this.#end(then, comparison.message);
       this.#comparison = comparison;
-      const { partitions } = this.#options;
-      if (partitions === undefined) this.#open.push({ level: 'all', nodes: [0] });
-      else this.#open.push({ level: 'partition', nodes: partitions.filter((partition) => comparison.partitions.has(partition)) });
+      this.#open.push(partitions === undefined ? { level: 'all', nodes: [0] } : { level: 'partition', nodes: partitions });
       this.#next(then);
-    });
+    };
+    if (partitions === undefined) return Comparison.open(now, trees, members.placement, [members.self, this.#peer], this.#n, begin);
+    Comparison.of(now, trees, { total: members.placement.ring.partitions, chosen: partitions }, this.#n, begin);
   }
 
   /** Ends the run soon; the keys under way are finished. */
@@ -92,17 +101,12 @@ export class ExchangeRun {
   }
 
   get #counts(): ExchangeCounts {
-    return { different: this.#different, received: this.#received, sent: this.#sent };
+    return { different: this.#different, received: this.#received, sent: this.#sent, bytes: this.#bytes };
   }
 
   #end(now: Instant, failure?: string): void {
-    this.#options.done(now, { ...this.#counts, compared: failure === undefined ? this.#compared() : new Set(), failure });
-  }
-
-  #compared(): ReadonlySet<number> {
-    const { partitions } = this.#options;
-    const shared = this.#comparison?.partitions ?? new Set();
-    return partitions === undefined ? shared : new Set(partitions.filter((partition) => shared.has(partition)));
+    const compared = failure === undefined ? this.#comparison?.partitions : undefined;
+    this.#options.done(now, { ...this.#counts, compared: compared ?? new Set(), skipped: this.#skipped, failure });
   }
 
   #next(now: Instant): void {
@@ -131,17 +135,11 @@ export class ExchangeRun {
 
   #ask(now: Instant, call: Call, done: (now: Instant, answer: Answer) => void): void {
     const { calls, members } = this.#env;
-    calls.ask(
-      now,
-      this.#peer,
-      call,
-      { timeoutMs: callTimeoutMs, ring: members.placement.ring.digest },
-      (then, result: Answer | CallFailure) => {
-        if (typeof result === 'string') return this.#end(then, `the other peer is ${result === 'timeout' ? 'silent' : 'out of reach'}`);
-        if (result.type === 'refused') return this.#end(then, result.message);
-        done(then, result);
-      },
-    );
+    calls.ask(now, this.#peer, call, { timeoutMs: callTimeoutMs, ring: members.placement.digest }, (then, result: Answer | CallFailure) => {
+      if (typeof result === 'string') return this.#end(then, `the other peer is ${result === 'timeout' ? 'silent' : 'out of reach'}`);
+      if (result.type === 'refused') return this.#end(then, result.message);
+      done(then, result);
+    });
   }
 
   #compareLeaves(now: Instant, nodes: readonly number[]): void {
@@ -180,28 +178,42 @@ export class ExchangeRun {
   }
 
   /** A key that cannot be repaired now is left to the next run. */
+  #skip(now: Instant, done: (now: Instant) => void): void {
+    this.#skipped++;
+    done(now);
+  }
+
   #repairKey(now: Instant, address: Address, done: (now: Instant) => void): void {
     const { calls, members, replica } = this.#env;
     const { bucket, key } = address;
-    const options = { timeoutMs: callTimeoutMs, ring: members.placement.ring.digest };
-    calls.ask(now, this.#peer, { type: 'fetch', bucket, key }, options, (then, answer) => {
+    const options = { timeoutMs: callTimeoutMs, ring: members.placement.digest };
+    calls.ask(now, this.#peer, { type: 'fetch', bucket, key, n: 0 }, options, (then, answer) => {
       const theirs = recordIn(answer);
-      if (theirs === undefined) return done(then);
+      if (theirs === undefined) return this.#skip(then, done);
       replica.records.read(address, (later, read) => {
         const ours = read instanceof MeshError ? damagedAsEmpty(read.code) : read;
-        if (ours === undefined) return done(later);
+        if (ours === undefined) return this.#skip(later, done);
         const store = { type: 'store', bucket, key, n: this.#n, owner: undefined, ordered: false } as const;
         const merged = merge(ours, theirs);
         const order = compareSets(ours, theirs);
         const receive = order === 'before' || order === 'concurrent';
         const send = order === 'after' || order === 'concurrent';
         let open = Number(receive) + Number(send);
-        const settled = (last: Instant): void => void (--open <= 0 && done(last));
+        const settled = (last: Instant, stored: boolean): void => {
+          if (!stored) this.#skipped++;
+          if (--open <= 0) done(last);
+        };
         if (open === 0) return done(later);
-        if (receive) this.#received++;
-        if (receive) replica.store(later, { ...store, record: merged }, settled);
-        if (send) this.#sent++;
-        if (send) calls.ask(later, this.#peer, { ...store, record: merged }, options, settled);
+        if (receive) {
+          this.#received++;
+          this.#bytes += recordSize(theirs);
+          replica.store(later, { ...store, record: merged }, (last, error) => settled(last, error === undefined));
+        }
+        if (!send) return;
+        this.#sent++;
+        calls.ask(later, this.#peer, { ...store, record: merged }, options, (last, stored) =>
+          settled(last, typeof stored === 'object' && stored.type === 'stored'),
+        );
       });
     });
   }
@@ -226,11 +238,17 @@ export function serveCompare(
   answer: (now: Instant, answer: Answer) => void,
 ): void {
   const { members, replica } = env;
-  Comparison.open(now, replica.records.trees, members.placement, [members.self, from], call.n, (then, comparison) => {
+  const { trees } = replica.records;
+  const { partitions } = members.placement.ring;
+  const found = (then: Instant, comparison: Comparison | MeshError): void => {
     if (comparison instanceof MeshError) return answer(then, { type: 'refused', code: comparison.code, message: comparison.message });
     const same = call.level === 'all' && comparison.digest === call.digest;
     answer(then, { type: 'digests', digests: same ? [] : call.nodes.flatMap((node) => comparison.below(call.level, node)) });
-  });
+  };
+  if (call.level === 'all' || call.level === 'group')
+    return Comparison.open(now, trees, members.placement, [members.self, from], call.n, found);
+  const chosen = new Set(call.nodes.map((node) => (call.level === 'partition' ? node : Math.floor(node / innerCount))));
+  Comparison.of(now, trees, { total: partitions, chosen: [...chosen].filter((partition) => partition < partitions) }, call.n, found);
 }
 
 export function serveLeaves(

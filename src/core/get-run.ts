@@ -117,9 +117,10 @@ export class GetRun {
   #ask(now: Instant, reading: Reading): void {
     const { calls, members } = this.#env;
     const { bucket, key, n, mode, budgetMs } = this.#command;
-    const quorum = mode === 'strict' ? { n, among: this.#among } : undefined;
-    const call = { type: 'fetch', bucket, key, wholeMaxBytes: reading.whole ? undefined : wholeMaxBytes, quorum } as const;
-    const options = { timeoutMs: budgetMs, ring: members.placement.ring.digest };
+    const among = mode === 'strict' ? this.#among : undefined;
+    const whole = { wholeMaxBytes: reading.whole ? undefined : wholeMaxBytes };
+    const call = { type: 'fetch', bucket, key, n: reading.role === 'primary' ? n : 0, ...whole, among } as const;
+    const options = { timeoutMs: budgetMs, ring: members.placement.digest };
     calls.ask(now, reading.peer, call, options, (then, result) => this.#answered(then, reading, result));
   }
 
@@ -169,7 +170,7 @@ export class GetRun {
       }
       this.#count(now, reading, this.#learn(result.record), result.record.context.length > 0);
       this.#weighAll(now);
-    } else if (typeof result === 'object' && result.type === 'refused' && result.code === 'NOT_OWNER' && this.#command.mode === 'strict') {
+    } else if (typeof result === 'object' && result.type === 'refused' && result.code === 'RING_DIFFERS') {
       if (!this.#replied) this.#beginAgain(now);
     } else {
       reading.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
@@ -293,9 +294,9 @@ export class GetRun {
     const { bucket, key, n, resolver } = this.#command;
     const ordered = resolver !== 'siblings';
     const call = { type: 'store', bucket, key, n, record: this.#merged, owner: undefined, ordered, among } as const;
-    const options = { timeoutMs, ring: this.#env.members.placement.ring.digest };
+    const options = { timeoutMs, ring: this.#env.members.placement.digest };
     this.#env.calls.ask(now, reading.peer, call, options, (then, result) =>
-      done(then, typeof result === 'object' && result.type === 'stored'),
+      done(then, typeof result === 'object' && result.type === 'stored' && result.agrees),
     );
   }
 

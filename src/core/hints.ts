@@ -123,8 +123,9 @@ export class Hints {
       if (record instanceof MeshError) return done(then);
       if (record.context.length === 0) return this.#settle(then, hint, record, done);
       const { bucket, key } = address;
-      const options = { timeoutMs: deliveryTimeoutMs, ring: members.placement.ring.digest };
-      calls.ask(then, owner, { type: 'store', bucket, key, record, n, owner: undefined, ordered: false }, options, (later, answer) => {
+      const options = { timeoutMs: deliveryTimeoutMs, ring: members.placement.digest };
+      const call = { type: 'store', bucket, key, record, n, owner: undefined, ordered: false } as const;
+      calls.ask(then, owner, call, options, (later, answer) => {
         const stored = typeof answer === 'object' && answer.type === 'stored';
         if (stored) this.#settle(later, hint, record, done);
         else done(later);

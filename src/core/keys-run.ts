@@ -52,7 +52,7 @@ export class KeysRun {
     if (peers.length === 0) return this.#reply(now, new MeshError('UNREACHABLE', 'no peer that holds data can be reached'));
     this.#outstanding = peers.length;
     for (const peer of peers) {
-      const options = { timeoutMs: budgetMs, ring: members.placement.ring.digest };
+      const options = { timeoutMs: budgetMs, ring: members.placement.digest };
       calls.ask(now, peer, { type: 'list', bucket, prefix, after, limit }, options, (then, result) => {
         if (typeof result === 'object' && result.type === 'listed') this.#take(peer, result.entries, result.more);
         if (--this.#outstanding === 0) this.#finish(then);

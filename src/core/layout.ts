@@ -58,6 +58,10 @@ export function addressOfDueKey(key: ByteString): Address | undefined {
 
 export const metaKey = (name: string): ByteString => bytes(`m${name}`);
 
+export const removalKey = (peer: PeerId): ByteString => bytes(`mremoved/${textToBytes(peer)}`);
+
+export const peerOfRemovalKey = (key: ByteString): PeerId => (bytesToText(key.slice('mremoved/'.length) as ByteString) ?? '') as PeerId;
+
 export const memberKey = (peer: PeerId): ByteString => bytes(`mmember/${textToBytes(peer)}`);
 
 export const partitionOfLeafKey = (key: ByteString): number => (key.charCodeAt(2) << 8) | key.charCodeAt(3);

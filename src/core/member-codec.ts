@@ -3,11 +3,13 @@
  */
 
 import { Reader, Writer } from './bytes.ts';
+import { MeshError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { MemberRecord, Rumors, SignedMember } from './messages.ts';
-import { classes, protocolVersion, readClass, readList, readOne, readPeer, writeList, writeOne } from './wire.ts';
+import type { RingMember } from './ring.ts';
+import { classes, protocolVersion, readClass, readList, readOne, readPeer, readReplicaCount, writeList, writeOne } from './wire.ts';
 
-const statuses = ['up', 'paused', 'left'] as const;
+export const statuses = ['joining', 'up', 'leaving', 'left'] as const;
 
 export function encodeRumors(rumors: Rumors): Uint8Array {
   const writer = new Writer().u8(protocolVersion);
@@ -32,6 +34,7 @@ export function writeRumors(writer: Writer, rumors: Rumors): void {
       .uint(entry.incarnation)
       .uint(entry.dead ? 1 : 0),
   );
+  writeList(writer, rumors.removals, (entry) => writer.text(entry.peer).uint(entry.joined));
 }
 
 export function readRumors(reader: Reader): Rumors {
@@ -41,7 +44,33 @@ export function readRumors(reader: Reader): Rumors {
     incarnation: reader.uint(),
     dead: reader.bool(),
   }));
-  return { members, suspicions };
+  const removals = readList(reader, limits.membersMax, () => ({ peer: readPeer(reader), joined: reader.uint() }));
+  return { members, suspicions, removals };
+}
+
+/** The members of a ring, as a peer keeps them to know what it owned in an earlier run. */
+export function encodeOwners(owners: readonly RingMember[]): Uint8Array {
+  const writer = new Writer();
+  writeList(writer, owners, (owner) => {
+    writer.text(owner.peer).text(owner.host).uint(owner.weight);
+    writeOne(writer, classes, owner.class);
+  });
+  return writer.finish();
+}
+
+/** Undefined when the bytes are damaged. */
+export function decodeOwners(bytes: Uint8Array): RingMember[] | undefined {
+  try {
+    const reader = new Reader(bytes);
+    return readList(reader, limits.membersMax, () => {
+      const peer = readPeer(reader);
+      const host = reader.text(limits.labelMaxBytes);
+      return { peer, host, weight: reader.uint(limits.weightMax), class: readClass(reader) };
+    });
+  } catch (error) {
+    if (error instanceof MeshError) return undefined;
+    throw error;
+  }
 }
 
 export function encodeSigned(member: SignedMember): Uint8Array {
@@ -62,6 +91,8 @@ function readSigned(reader: Reader): SignedMember {
 export function encodeMember(cluster: string, record: MemberRecord): Uint8Array {
   const writer = new Writer().text(cluster).text(record.peer).uint(record.incarnation).uint(record.sequence);
   writeOne(writer, statuses, record.status);
+  writer.uint(record.paused ? 1 : 0).uint(record.joined);
+  writeList(writer, record.counts, (n) => writer.uint(n));
   writer.text(record.host).text(record.zone);
   writeOne(writer, classes, record.class);
   writer.uint(record.weight).text(record.gateway).uint(record.version);
@@ -78,6 +109,9 @@ function decodeMember(bytes: Uint8Array): MemberRecord {
   const incarnation = reader.uint();
   const sequence = reader.uint();
   const status = readOne(reader, statuses);
+  const paused = reader.bool();
+  const joined = reader.uint();
+  const counts = readList(reader, limits.replicasMax, () => readReplicaCount(reader));
   const host = reader.text(limits.labelMaxBytes);
   const zone = reader.text(limits.labelMaxBytes);
   const durability = readClass(reader);
@@ -86,5 +120,20 @@ function decodeMember(bytes: Uint8Array): MemberRecord {
   const version = reader.uint();
   const addresses = readList(reader, limits.addressesMax, () => reader.text(limits.addressMaxBytes));
   reader.end();
-  return { peer, incarnation, sequence, status, host, zone, class: durability, weight, gateway, version, addresses };
+  return {
+    peer,
+    incarnation,
+    sequence,
+    status,
+    paused,
+    joined,
+    counts,
+    host,
+    zone,
+    class: durability,
+    weight,
+    gateway,
+    version,
+    addresses,
+  };
 }

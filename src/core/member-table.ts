@@ -2,7 +2,8 @@
  * What this peer knows of the members: for each the newest record that its subject signed, and whether it is believed to be alive.
  *
  * Everything merges in any order with any repetition (MB1): a record wins by (incarnation, sequence); a suspicion counts against the incarnation that it
- * names and everything below, and only a higher incarnation of the subject takes it back (SWIM, section 4.2). Only `left` moves a place on the ring (MB2).
+ * names and everything below, and only a higher incarnation of the subject takes it back (SWIM, section 4.2). A removal counts for good against whoever began to
+ * join in the incarnation that it names or before; only joining anew takes it back. Only who leaves or is removed loses its place on the ring (MB2).
  */
 
 import { hex, Writer } from './bytes.ts';
@@ -10,18 +11,19 @@ import { encodeMember, memberCluster } from './member-codec.ts';
 import { sha256 } from './hash.ts';
 import type { Identity } from './identity.ts';
 import type { PeerId } from './ids.ts';
-import type { MemberRecord, MemberSummary, SignedMember, Suspicion } from './messages.ts';
-import { Placement } from './placement.ts';
-import { buildRing, peerTokens, type RingMember } from './ring.ts';
+import type { MemberRecord, MemberSummary, Removal, SignedMember, Suspicion } from './messages.ts';
+import { type Movers, Placement } from './placement.ts';
+import { peerTokens, type RingMember } from './ring.ts';
 
 export type Health = MemberSummary['health'];
 
 export interface Member {
   readonly signed: SignedMember;
   readonly health: Health;
+  readonly removed: boolean;
 }
 
-export type MemberState = 'alive' | 'suspect' | 'dead' | 'left';
+export type MemberState = 'alive' | 'suspect' | 'dead' | 'left' | 'removed';
 
 export interface TableOptions {
   readonly cluster: string;
@@ -34,10 +36,17 @@ const severity = { alive: 0, suspect: 1, dead: 2 } as const;
 
 /** A peer that announced a pause is as good as dead until it says otherwise: it stays on the ring. */
 export function stateOf(member: Member): MemberState {
-  const { status } = member.signed.record;
+  const { status, paused } = member.signed.record;
+  if (member.removed) return 'removed';
   if (status === 'left') return 'left';
-  return status === 'paused' ? 'dead' : member.health;
+  return paused ? 'dead' : member.health;
 }
+
+/** It has no place in the mesh any more. */
+export const isGone = (member: Member): boolean => member.removed || member.signed.record.status === 'left';
+
+/** How many members join at a time; the others wait for their turn. */
+const joinersMax = 16;
 
 export class MemberTable {
   readonly #options: TableOptions;
@@ -47,7 +56,10 @@ export class MemberTable {
   readonly #tokens = new Map<PeerId, Uint32Array>();
   /** Undefined after a change, until somebody asks. */
   #placement: Placement | undefined;
+  /** Up to which `joined` a peer has been removed. */
+  readonly #removals = new Map<PeerId, number>();
   #view: string | undefined;
+  #counts: readonly number[] | undefined;
 
   constructor(options: TableOptions) {
     this.#options = options;
@@ -91,8 +103,23 @@ export class MemberTable {
     if (memberCluster(signed.bytes) !== this.#clusterName) return false;
     if (!this.#options.identity.verify(record.peer, signed.bytes, signed.signature)) return false;
     const refuted = known === undefined || record.incarnation > known.signed.record.incarnation;
-    this.#set({ signed, health: refuted ? 'alive' : known.health });
+    const removed = record.joined <= (this.#removals.get(record.peer) ?? -1);
+    this.#set({ signed, health: refuted ? 'alive' : known.health, removed });
     return true;
+  }
+
+  /** True when it is news. A peer that is not known yet may still come to be. */
+  remove({ peer, joined }: Removal): boolean {
+    if (joined <= (this.#removals.get(peer) ?? -1)) return false;
+    this.#removals.set(peer, joined);
+    const known = this.#members.get(peer);
+    if (known !== undefined && known.signed.record.joined <= joined) this.#set({ ...known, removed: true });
+    return true;
+  }
+
+  removal(peer: PeerId): Removal | undefined {
+    const joined = this.#removals.get(peer);
+    return joined === undefined ? undefined : { peer, joined };
   }
 
   /** True when it made matters worse for its subject. Suspicions of unknown peers and of past incarnations say nothing. */
@@ -101,38 +128,67 @@ export class MemberTable {
     if (known === undefined || suspicion.incarnation < known.signed.record.incarnation) return false;
     const health = suspicion.dead ? 'dead' : 'suspect';
     if (severity[health] <= severity[known.health]) return false;
-    this.#set({ signed: known.signed, health });
+    this.#set({ ...known, health });
     return true;
   }
 
   #set(member: Member): void {
     const { record } = member.signed;
-    const before = this.#members.get(record.peer)?.signed.record;
+    const before = this.#members.get(record.peer);
     this.#members.set(record.peer, member);
     this.#view = undefined;
-    if (before === undefined || !samePlace(before, record)) this.#placement = undefined;
+    this.#counts = undefined;
+    if (before === undefined || !samePlace(before, member)) this.#placement = undefined;
   }
 
   #place(): Placement {
-    const { cluster, partitions, durableMin } = this.#options;
-    const members: RingMember[] = [];
-    for (const { signed } of this.#members.values()) {
-      const { peer, host, class: durability, weight, status } = signed.record;
-      if (status !== 'left') members.push({ peer, host, class: durability, weight });
+    const owners: RingMember[] = [];
+    const joining: RingMember[] = [];
+    const leaving = new Set<PeerId>();
+    for (const member of this.#members.values()) {
+      const { peer, host, class: durability, weight } = member.signed.record;
+      const part = partOf(member);
+      if (part === 'leaves') leaving.add(peer);
+      if (part === 'joins' && weight > 0) joining.push({ peer, host, class: durability, weight });
+      if (part === 'owns' || part === 'leaves') owners.push({ peer, host, class: durability, weight });
     }
+    joining.sort((a, b) => (a.peer < b.peer ? -1 : 1));
+    return this.#placementOf(owners, { joining: joining.slice(0, joinersMax), leaving });
+  }
+
+  #placementOf(owners: readonly RingMember[], movers: Movers): Placement {
+    const { cluster, partitions, durableMin } = this.#options;
     const tokensOf = (member: RingMember): Uint32Array => {
       let tokens = this.#tokens.get(member.peer);
       if (tokens?.length !== member.weight) this.#tokens.set(member.peer, (tokens = peerTokens(cluster, member.peer, member.weight)));
       return tokens;
     };
-    return new Placement(buildRing(cluster, members, partitions, tokensOf), durableMin);
+    return new Placement({ cluster, partitions, durableMin, tokensOf }, owners, movers);
+  }
+
+  /** Where all would lie if these were the owners. */
+  placementOf(owners: readonly RingMember[]): Placement {
+    return this.#placementOf(owners, { joining: [], leaving: new Set() });
+  }
+
+  /** The n of all buckets that any member has seen in use, ascending. */
+  get counts(): readonly number[] {
+    if (this.#counts === undefined) {
+      const counts = new Set<number>();
+      for (const { signed } of this.#members.values()) for (const n of signed.record.counts) counts.add(n);
+      this.#counts = [...counts].sort((a, b) => a - b);
+    }
+    return this.#counts;
   }
 
   /** Equal for tables that know the same, hexadecimal. */
   get view(): string {
     if (this.#view === undefined) {
       const writer = new Writer(this.#members.size * 64);
-      for (const { peer, incarnation, sequence, health } of this.summary()) writer.text(peer).uint(incarnation).uint(sequence).text(health);
+      for (const { peer, incarnation, sequence, health, removed } of this.summary()) {
+        writer.text(peer).uint(incarnation).uint(sequence).text(health);
+        writer.uint(removed ? 1 : 0);
+      }
       this.#view = hex(sha256(writer.finish()).subarray(0, 8));
     }
     return this.#view;
@@ -141,7 +197,10 @@ export class MemberTable {
   /** Sorted by peer id. */
   summary(): MemberSummary[] {
     return [...this.#members.values()]
-      .map(({ signed: { record }, health }) => ({ peer: record.peer, incarnation: record.incarnation, sequence: record.sequence, health }))
+      .map(({ signed: { record }, health, removed }) => {
+        const { peer, incarnation, sequence, status, joined } = record;
+        return { peer, incarnation, sequence, health, status, joined, removed };
+      })
       .sort((a, b) => (a.peer < b.peer ? -1 : 1));
   }
 
@@ -162,10 +221,25 @@ export class MemberTable {
 const isNewer = (a: MemberRecord, b: MemberRecord): boolean =>
   a.incarnation > b.incarnation || (a.incarnation === b.incarnation && a.sequence > b.sequence);
 
-function compareKnowledge({ signed: { record }, health }: Member, theirs: MemberSummary): number {
-  return record.incarnation - theirs.incarnation || record.sequence - theirs.sequence || severity[health] - severity[theirs.health];
+function compareKnowledge({ signed: { record }, health, removed }: Member, theirs: MemberSummary): number {
+  return (
+    record.joined - theirs.joined ||
+    Number(removed) - Number(theirs.removed) ||
+    record.incarnation - theirs.incarnation ||
+    record.sequence - theirs.sequence ||
+    severity[health] - severity[theirs.health]
+  );
 }
 
-function samePlace(a: MemberRecord, b: MemberRecord): boolean {
-  return a.host === b.host && a.class === b.class && a.weight === b.weight && (a.status === 'left') === (b.status === 'left');
+/** A joining member that is dead holds up nobody: it must join anew when it is back. */
+function partOf(member: Member): 'owns' | 'joins' | 'leaves' | 'none' {
+  const { status } = member.signed.record;
+  if (isGone(member)) return 'none';
+  if (status === 'joining') return stateOf(member) === 'dead' ? 'none' : 'joins';
+  return status === 'leaving' ? 'leaves' : 'owns';
+}
+
+function samePlace(a: Member, b: Member): boolean {
+  const [ours, theirs] = [a.signed.record, b.signed.record];
+  return ours.host === theirs.host && ours.class === theirs.class && ours.weight === theirs.weight && partOf(a) === partOf(b);
 }

@@ -5,16 +5,17 @@
  * gossip only delays (MB4; Demers et al., "Epidemic Algorithms", 1987). Requests carry the ring's digest, and a difference brings a comparison at once (MB5).
  */
 
+import { fromByteString, toByteString } from './bytes.ts';
 import type { CallFailure, Calls } from './calls.ts';
 import type { Disk } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
-import type { DurabilityClass, Instant, PeerId } from './ids.ts';
-import { memberKey, prefixRange } from './layout.ts';
+import type { ByteString, DurabilityClass, Instant, PeerId } from './ids.ts';
+import { memberKey, peerOfRemovalKey, prefixRange, removalKey } from './layout.ts';
 import { limits } from './limits.ts';
 import { decodeSigned, encodeSigned } from './member-codec.ts';
-import { type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
-import type { Answer, MemberRecord, MemberSummary, Notice, Rumors, SignedMember, Suspicion } from './messages.ts';
+import { isGone, type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
+import type { Answer, MemberRecord, MemberStatus, MemberSummary, Notice, Removal, Rumors, SignedMember, Suspicion } from './messages.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
@@ -34,9 +35,15 @@ export interface SelfDescription {
 
 export interface MembershipOptions extends TableOptions {
   readonly self: SelfDescription;
+  /** There is nobody to join: the first member of a cluster. */
+  readonly founder: boolean;
   readonly times: ProbeTimes;
   /** What has come of the question what others remember of this peer. Called once. */
   readonly recognised: (standing: Standing) => void;
+  /** Others remember this peer as an owner, and its store does not: it has to copy what it owns. */
+  readonly forgot: () => void;
+  /** This peer has been removed from the cluster: what it stores is not to be trusted any more. */
+  readonly evicted: () => void;
   readonly calls: Calls;
   readonly timers: Timers;
   readonly random: Random;
@@ -51,8 +58,11 @@ const syncIntervalMs = 1500;
 const gossipDelayMs = 20;
 /** How long after its start a peer waits for others that remember it. */
 const aloneMs = 2000;
+/** How long members that know of no owner wait for one to appear, before the first of them begins a cluster; alone it waits longer. */
+const foundMs = 700;
+const foundAloneMs = 5000;
 /** A peer whose ring differs is not asked again and again while the answer is on its way. */
-const compareEveryMs = 200;
+const compareEveryMs = 50;
 
 export class Membership implements MembersView {
   readonly self: PeerId;
@@ -73,7 +83,18 @@ export class Membership implements MembersView {
     const { calls, timers, random, times } = options;
     const accuse = (now: Instant, suspicion: Suspicion): void => this.#hearSuspicion(now, suspicion);
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
-    this.#record = { ...options.self, peer: this.self, incarnation: 1, sequence: 1, status: 'up', addresses: [], version: protocolVersion };
+    this.#record = {
+      ...options.self,
+      peer: this.self,
+      incarnation: 1,
+      sequence: 1,
+      status: options.founder ? 'up' : 'joining',
+      paused: false,
+      joined: 1,
+      counts: [],
+      addresses: [],
+      version: protocolVersion,
+    };
   }
 
   get placement(): Placement {
@@ -90,7 +111,7 @@ export class Membership implements MembersView {
     for (const member of this.table.all()) {
       const { peer } = member.signed.record;
       const state = stateOf(member);
-      if (state === 'left') continue;
+      if (isGone(member)) continue;
       if (peer !== this.self && (state !== 'alive' || !this.#options.calls.linked(peer))) return undefined;
       peers.push(peer);
     }
@@ -104,6 +125,14 @@ export class Membership implements MembersView {
 
   /** Reads the members that an earlier run knew, so that the ring is the one it left (MB2), and begins a new incarnation. */
   start(addresses: readonly string[], done: (now: Instant, error: MeshError | undefined) => void): void {
+    this.#options.disk.range(prefixRange('mremoved/', limits.membersMax), (now, entries) => {
+      if (entries instanceof MeshError) return done(now, entries);
+      for (const [key, value] of entries) this.table.remove({ peer: peerOfRemovalKey(key), joined: Number(toByteString(value)) });
+      this.#startTable(addresses, done);
+    });
+  }
+
+  #startTable(addresses: readonly string[], done: (now: Instant, error: MeshError | undefined) => void): void {
     this.#options.disk.range(prefixRange('mmember/', limits.membersMax), (now, entries) => {
       if (entries instanceof MeshError) return done(now, entries);
       let remembersOthers = false;
@@ -114,17 +143,75 @@ export class Membership implements MembersView {
         if (!this.table.accept(signed)) continue;
         if (signed.record.peer === this.self) this.#remembered = signed.record;
         else {
-          remembersOthers ||= signed.record.status !== 'left';
+          remembersOthers ||= signed.record.status !== 'left' && this.table.get(signed.record.peer)?.removed !== true;
           this.#options.connect(signed.record.peer, signed.record.addresses);
         }
       }
-      if (this.#remembered !== undefined) this.#record = { ...this.#record, incarnation: this.#remembered.incarnation + 1 };
+      if (this.#remembered !== undefined) this.#goOn(this.#remembered);
       this.#record = { ...this.#record, addresses };
       if (remembersOthers) this.#options.timers.at(now.mono + aloneMs, (then) => this.#appear(then, 'unknown'));
       else this.#appear(now, 'known');
       this.#prober.start(now);
       this.#scheduleSync(now);
+      this.#scheduleFounding(now, now.mono);
       done(now, undefined);
+    });
+  }
+
+  /** Takes up the part that it had in an earlier run. Who left or was removed joins anew: its store was emptied. */
+  #goOn({ incarnation, status, joined, counts }: Pick<MemberRecord, 'incarnation' | 'status' | 'joined' | 'counts'>): void {
+    const next = incarnation + 1;
+    if (status === 'left' || joined <= (this.table.removal(this.self)?.joined ?? -1)) {
+      this.#record = { ...this.#record, incarnation: next, joined: next };
+    } else this.#record = { ...this.#record, incarnation: next, status, joined, counts };
+  }
+
+  /** A cluster needs a first owner: of members that know of none, the one whose id comes first (all of them know that after a few exchanges of tables). */
+  #scheduleFounding(now: Instant, since: number): void {
+    if (this.#record.status !== 'joining') return;
+    this.#options.timers.at(now.mono + foundMs / 4, (then) => {
+      const joining = [...this.table.all()].filter((member) => member.signed.record.status === 'joining' && stateOf(member) === 'alive');
+      const owners = [...this.table.all()].some((member) => !isGone(member) && member.signed.record.status !== 'joining');
+      const isFirst = joining.every(({ signed }) => signed.record.peer >= this.self || signed.record.weight === 0);
+      const waitedMs = joining.length > 1 ? foundMs : foundAloneMs;
+      if (!owners && isFirst && this.#hasAppeared && then.mono - since > waitedMs) this.become(then, 'up');
+      this.#scheduleFounding(then, owners ? then.mono : since);
+    });
+  }
+
+  /** The next step of this peer's own way. */
+  become(now: Instant, status: MemberStatus): void {
+    if (this.#record.status !== status) this.#announce(now, { status });
+  }
+
+  /** The n of the buckets that this peer has records of: told to all, so that whoever joins knows what to copy. */
+  announceCounts(now: Instant, counts: readonly number[]): void {
+    if (this.#hasAppeared && counts.some((n) => !this.#record.counts.includes(n))) this.#announce(now, { counts });
+  }
+
+  /** Takes a member's place away from it: it is dead and will not come back. Undefined when there is no such member. */
+  remove(now: Instant, peer: PeerId): Removal | undefined {
+    const member = this.table.get(peer);
+    if (member === undefined || isGone(member)) return undefined;
+    const removal = { peer, joined: member.signed.record.joined };
+    this.#hearRemoval(now, removal);
+    return removal;
+  }
+
+  #hearRemoval(now: Instant, removal: Removal): void {
+    if (removal.peer === this.self) {
+      if (removal.joined >= this.#record.joined) this.#options.evicted();
+      return;
+    }
+    this.#accept(now, removal.peer, () => {
+      if (!this.table.remove(removal)) return false;
+      this.#options.disk.write(
+        [{ key: removalKey(removal.peer), value: fromByteString(`${removal.joined}` as ByteString) }],
+        (_, error) => {
+          if (error instanceof MeshError) this.#options.emit({ type: 'storageError', code: error.code, message: error.message });
+        },
+      );
+      return true;
     });
   }
 
@@ -142,10 +229,18 @@ export class Membership implements MembersView {
    */
   #recognise(now: Instant, summary: readonly MemberSummary[] | undefined): void {
     if (this.#hasAppeared) return;
-    const known = summary?.find(({ peer }) => peer === this.self)?.incarnation ?? -1;
-    const isSetBack = known > (this.#remembered?.incarnation ?? -1);
-    if (isSetBack) this.#record = { ...this.#record, incarnation: Math.max(this.#record.incarnation, known + 1) };
+    const known = summary?.find(({ peer }) => peer === this.self);
+    if (known?.removed === true && known.joined >= this.#record.joined && this.#remembered !== undefined) return this.#options.evicted();
+    const incarnation = known?.incarnation ?? -1;
+    const isSetBack = incarnation > (this.#remembered?.incarnation ?? -1);
+    if (isSetBack && known !== undefined) this.#takeBack({ ...known, incarnation: Math.max(this.#record.incarnation - 1, incarnation) });
     this.#appear(now, isSetBack ? 'setBack' : 'known');
+  }
+
+  /** Others remember more of this peer than its store does: it is what they say, without the records that go with it. */
+  #takeBack(known: Pick<MemberRecord, 'incarnation' | 'status' | 'joined'>): void {
+    this.#goOn({ ...known, counts: this.#record.counts });
+    this.#options.forgot();
   }
 
   /** Changes this peer's own record and tells the others. */
@@ -163,14 +258,14 @@ export class Membership implements MembersView {
   /** This peer stops for now: the others need not find out by waiting (MB3). Told directly, for gossip may be too slow. */
   announcePause(now: Instant): void {
     if (!this.#hasAppeared) return;
-    this.#announce(now, { status: 'paused' });
+    this.#announce(now, { paused: true });
     for (const peer of this.#options.calls.links()) this.#tell(peer, [this.self]);
   }
 
   /** Runs a change of the table and does what it asks for: persist, connect, spread, report. */
   #accept(now: Instant, peer: PeerId, change: () => boolean): boolean {
     const before = this.table.get(peer);
-    const ringBefore = this.placement.ring.digest;
+    const ringBefore = this.placement.digest;
     if (!change()) return false;
     const member = this.table.get(peer);
     if (member === undefined) return false;
@@ -181,19 +276,21 @@ export class Membership implements MembersView {
       this.#options.emit({ type: 'member', peer, state, incarnation: member.signed.record.incarnation });
     }
     const { ring } = this.placement;
-    if (ring.digest !== ringBefore) this.#options.emit({ type: 'ring', digest: ring.digest, members: ring.members.length });
+    if (this.placement.digest !== ringBefore) this.#options.emit({ type: 'ring', digest: ring.digest, members: ring.members.length });
     return true;
   }
 
-  #learned({ signed }: Member): void {
+  #learned({ signed, removed }: Member): void {
     const { disk, emit, connect } = this.#options;
     disk.write([{ key: memberKey(signed.record.peer), value: encodeSigned(signed) }], (_, error) => {
       if (error instanceof MeshError) emit({ type: 'storageError', code: error.code, message: error.message });
     });
-    if (signed.record.peer !== this.self && signed.record.status !== 'left') connect(signed.record.peer, signed.record.addresses);
+    if (signed.record.peer !== this.self && signed.record.status !== 'left' && !removed)
+      connect(signed.record.peer, signed.record.addresses);
   }
 
   hear(now: Instant, rumors: Rumors): void {
+    for (const removal of rumors.removals) this.#hearRemoval(now, removal);
     for (const signed of rumors.members) {
       if (signed.record.peer === this.self) this.#hearOfSelf(now, signed);
       else this.#accept(now, signed.record.peer, () => this.table.accept(signed));
@@ -216,7 +313,12 @@ export class Membership implements MembersView {
   #hearOfSelf(now: Instant, { record, bytes, signature }: SignedMember): void {
     const own = this.#record;
     const isNewer = record.incarnation > own.incarnation || (record.incarnation === own.incarnation && record.sequence > own.sequence);
-    if (isNewer && this.#options.identity.verify(this.self, bytes, signature)) this.#refute(now, record.incarnation);
+    if (!isNewer || !this.#options.identity.verify(this.self, bytes, signature)) return;
+    // A store that was wiped began as a stranger.
+    if (this.#remembered !== undefined) return this.#refute(now, record.incarnation);
+    this.#remembered = record;
+    this.#takeBack(record);
+    if (this.#hasAppeared) this.#announce(now, {});
   }
 
   /** Speaks up with a higher incarnation than the one that is talked about. */
@@ -245,7 +347,8 @@ export class Membership implements MembersView {
     const suspicions = known
       .filter((member) => member.health !== 'alive')
       .map(({ signed, health }) => ({ peer: signed.record.peer, incarnation: signed.record.incarnation, dead: health === 'dead' }));
-    return { members: known.map((member) => member.signed), suspicions };
+    const removals = peers.map((peer) => this.table.removal(peer)).filter((removal) => removal !== undefined);
+    return { members: known.map((member) => member.signed), suspicions, removals };
   }
 
   #tell(to: PeerId, about: readonly PeerId[], wanted: readonly PeerId[] = []): void {
@@ -270,6 +373,20 @@ export class Membership implements MembersView {
     calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs: 2000, ring: '' }, (then, result) =>
       this.#compared(then, peer, result),
     );
+  }
+
+  /** Whether another member knows this peer's newest record, and believes it; tells it when it does not. */
+  confirm(now: Instant, peer: PeerId, timeoutMs: number, done: (now: Instant, knows: boolean) => void): void {
+    const { calls } = this.#options;
+    calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs, ring: '' }, (then, result) => {
+      if (typeof result === 'string' || result.type !== 'synced') return done(then, false);
+      const known = result.summary?.find((entry) => entry.peer === this.self);
+      const { incarnation, sequence } = this.#record;
+      const isNew = known?.incarnation === incarnation && known.sequence === sequence && known.health !== 'dead' && !known.removed;
+      if (result.summary === undefined || isNew) return done(then, true);
+      this.#compared(then, peer, result);
+      done(then, false);
+    });
   }
 
   #compared(now: Instant, peer: PeerId, result: Answer | CallFailure): void {

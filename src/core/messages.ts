@@ -38,7 +38,8 @@ export interface Receipt {
   readonly peer: PeerId;
   readonly host: string;
   readonly class: DurabilityClass;
-  readonly role: 'primary' | 'fallback';
+  /** `gaining`: it copies the partition now, and will be a primary. */
+  readonly role: 'primary' | 'fallback' | 'gaining';
   readonly state: ReplicaState;
   readonly durable: boolean;
 }
@@ -70,7 +71,7 @@ export type Call =
   | { readonly type: 'put'; readonly command: PutCommand }
   /**
    * `n`: of the bucket. `owner`: keep it for that primary, which cannot be reached (a hint). `ordered`: the bucket orders values by time, so drift is refused (VR7).
-   * `among`: it counts in a strict quorum of these primaries, named by `Placement.nameOf`: refused where the ring says otherwise (MB5).
+   * `among`: it counts in a strict quorum of the owners that have this name (`Placement.nameOf`): who sees other owners says so (MB5).
    */
   | {
       readonly type: 'store';
@@ -82,13 +83,17 @@ export type Call =
       readonly ordered: boolean;
       readonly among?: number | undefined;
     }
-  /** With `wholeMaxBytes`: the clock alone is enough where the values are larger together (QR7). `quorum`: as `among` of a store. */
+  /**
+   * `n`: of the bucket; 0 when the answer counts in no quorum. With `wholeMaxBytes` the clock alone is enough where the values are larger together (QR7).
+   * `among` as for a store.
+   */
   | {
       readonly type: 'fetch';
       readonly bucket: string;
       readonly key: ByteString;
+      readonly n: number;
       readonly wholeMaxBytes?: number | undefined;
-      readonly quorum?: { readonly n: number; readonly among: number } | undefined;
+      readonly among?: number | undefined;
     }
   | {
       readonly type: 'list';
@@ -112,6 +117,8 @@ export type Call =
   | { readonly type: 'leaves'; readonly n: number; readonly nodes: readonly number[] }
   /** These records hold nothing but tombstones: do you hold the same, or nothing? With `commit`: all do, remove them (TS1). */
   | { readonly type: 'reap'; readonly entries: readonly LeafEntry[]; readonly commit: boolean }
+  /** How far are you with the partitions that you take over by this placement? */
+  | { readonly type: 'takeover'; readonly placement: string }
   | { readonly type: 'probe' }
   /** Please probe this peer for me (SWIM's indirect probe). */
   | { readonly type: 'probeFor'; readonly target: PeerId }
@@ -120,7 +127,8 @@ export type Call =
 
 export type Answer =
   | { readonly type: 'putDone'; readonly result: PutOutcome }
-  | { readonly type: 'stored'; readonly durable: boolean }
+  /** `agrees`: the receiver has the sender's view of the ring, so that it counts in a strict request. */
+  | { readonly type: 'stored'; readonly durable: boolean; readonly agrees: boolean }
   | { readonly type: 'fetched'; readonly record: RecordSet }
   /** What a fetch would bring, without the values. */
   | { readonly type: 'clock'; readonly clock: Clock }
@@ -130,6 +138,8 @@ export type Answer =
   | { readonly type: 'leafKeys'; readonly entries: readonly LeafEntry[] }
   /** One answer for each entry, in their order. */
   | { readonly type: 'reaped'; readonly agreed: readonly boolean[] }
+  /** `counts`: the n of the records that the answering peer holds. */
+  | { readonly type: 'takenOver'; readonly progress: TakeoverProgress; readonly counts: readonly number[] }
   | { readonly type: 'probed'; readonly alive: boolean }
   /** The receiver's table, without the signed records; absent when the digests were equal. */
   | { readonly type: 'synced'; readonly summary: readonly MemberSummary[] | undefined }
@@ -144,6 +154,25 @@ export type Message =
   | { readonly kind: 'answer'; readonly id: number; readonly body: Answer }
   | { readonly kind: 'notice'; readonly body: Notice };
 
+/** What a peer has still to copy and compare before it owns what it gains. */
+export interface TakeoverProgress {
+  /** It sees the placement that was asked about. */
+  readonly agrees: boolean;
+  /** And has copied all that it gains by it. */
+  readonly ready: boolean;
+  /** Partitions, each as often as there are replica counts in use. */
+  readonly partitions: number;
+  readonly partitionsDone: number;
+  /** Records that were copied since it began. */
+  readonly keys: number;
+  readonly bytes: number;
+  /** A member that it cannot reach and must compare with. */
+  readonly waitsFor: PeerId | undefined;
+}
+
+/** A member's way: it copies what it will own, owns it, hands it over, is gone. */
+export type MemberStatus = 'joining' | 'up' | 'leaving' | 'left';
+
 /** A peer's own word about itself, signed by it (MB1). */
 export interface MemberRecord {
   readonly peer: PeerId;
@@ -151,8 +180,13 @@ export interface MemberRecord {
   readonly incarnation: number;
   /** Rises with each change within an incarnation. */
   readonly sequence: number;
-  /** `paused`: it announced that it stops for now; it stays on the ring. `left`: it gave up its place. */
-  readonly status: 'up' | 'paused' | 'left';
+  readonly status: MemberStatus;
+  /** It announced that it stops for now; it keeps its place. */
+  readonly paused: boolean;
+  /** The incarnation in which it began to join: who was removed must join anew. */
+  readonly joined: number;
+  /** The n of all buckets that it has seen in use: for these a new owner has to copy records. */
+  readonly counts: readonly number[];
   readonly host: string;
   readonly zone: string;
   readonly class: DurabilityClass;
@@ -177,9 +211,16 @@ export interface Suspicion {
   readonly dead: boolean;
 }
 
+/** An operator, or the rule for members of its class, says that a member will not come back. It holds for whoever began to join in this incarnation or before. */
+export interface Removal {
+  readonly peer: PeerId;
+  readonly joined: number;
+}
+
 export interface Rumors {
   readonly members: readonly SignedMember[];
   readonly suspicions: readonly Suspicion[];
+  readonly removals: readonly Removal[];
 }
 
 export interface MemberSummary {
@@ -187,4 +228,7 @@ export interface MemberSummary {
   readonly incarnation: number;
   readonly sequence: number;
   readonly health: 'alive' | 'suspect' | 'dead';
+  readonly status: MemberStatus;
+  readonly joined: number;
+  readonly removed: boolean;
 }

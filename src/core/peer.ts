@@ -6,7 +6,7 @@
  * tab and in the simulator.
  */
 
-import { textToBytes, toByteString, hex } from './bytes.ts';
+import { fromByteString, textToBytes, toByteString, hex } from './bytes.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { Calls } from './calls.ts';
 import { Coordinator, type Request, type Reply } from './coordinator.ts';
@@ -21,7 +21,7 @@ import { Hints } from './hints.ts';
 import type { Identity } from './identity.ts';
 import { addressOf } from './hash.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
-import { metaKey } from './layout.ts';
+import { metaKey, removalKey } from './layout.ts';
 import { Membership, type SelfDescription } from './membership.ts';
 import type { Answer, Call, Message, Rumors } from './messages.ts';
 import type { ProbeTimes } from './prober.ts';
@@ -30,6 +30,7 @@ import { defaultReaperTimes, Reaper, type ReaperTimes, serveReap } from './reape
 import { clockOf, recordSize } from './record.ts';
 import { Replica } from './replica.ts';
 import { PutsServed } from './puts-served.ts';
+import { Takeover } from './takeover.ts';
 import { Timers } from './timers.ts';
 
 export interface PeerOptions {
@@ -41,6 +42,8 @@ export interface PeerOptions {
   readonly self: SelfDescription;
   readonly times: ProbeTimes;
   readonly random: Random;
+  /** There is nobody to join: the first member of a cluster. Default: it joins others. */
+  readonly founder?: boolean;
   /** When tombstones go (TS1). */
   readonly reaping?: ReaperTimes;
   /** How much is kept for peers that cannot be reached (HH3). */
@@ -57,13 +60,16 @@ export type Output =
   | { readonly type: 'disk'; readonly request: DiskRequest }
   | { readonly type: 'connect'; readonly peer: PeerId; readonly addresses: readonly string[] }
   | { readonly type: 'reply'; readonly id: number; readonly reply: Reply }
+  /** This peer was removed from the cluster, and may not go on. */
+  | { readonly type: 'evicted' }
   /** Storage has been read: requests are served from now on. Or it could not be: the peer is of no use. */
   | { readonly type: 'started'; readonly error: MeshError | undefined }
   | { readonly type: 'event'; readonly event: CoreEvent };
 
 const nothingToDo: readonly Output[] = [];
 const hintRoundMs = 2000;
-const otherPrimaries = new MeshError('NOT_OWNER', 'the key has other primaries by the ring of this peer');
+const otherOwners = new MeshError('RING_DIFFERS', 'the key has other owners by the ring of this peer');
+const notCopied = new MeshError('NOT_OWNER', 'this peer has not copied the partition of the key yet');
 const stillStarting: Answer = { type: 'refused', code: 'NOT_OWNER', message: 'this peer is still starting' };
 
 export class Peer {
@@ -78,6 +84,7 @@ export class Peer {
   readonly #env: Environment;
   readonly #puts: PutsServed;
   readonly #antiEntropy: AntiEntropy;
+  readonly #takeover: Takeover;
   readonly #reaper: Reaper;
   /** Whether anyone wants the events. */
   watched = true;
@@ -109,6 +116,9 @@ export class Peer {
     });
     this.membership = new Membership({
       ...options,
+      founder: options.founder ?? false,
+      forgot: () => this.#takeover.forgot(),
+      evicted: () => this.#evicted(),
       timers,
       calls: this.calls,
       disk: this.#disk,
@@ -130,9 +140,11 @@ export class Peer {
       emit,
       nextRun: () => ++runs,
       watched: () => this.watched,
+      confirmed: () => !this.#takeover.isUnconfirmed,
     };
     this.#puts = new PutsServed(this.#env);
     this.#antiEntropy = new AntiEntropy(this.#env);
+    this.#takeover = new Takeover(this.#env, this.membership, this.#disk, this.#antiEntropy);
     this.#reaper = new Reaper(this.#env, this.#disk, options.reaping ?? defaultReaperTimes, () => this.membership.everyone());
     this.hints = new Hints(this.#env, this.#disk);
     this.coordinator = new Coordinator(this.#env, this.#antiEntropy, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
@@ -193,12 +205,15 @@ export class Peer {
     this.hints.start(now, (_, hintsError) => {
       if (hintsError !== undefined) return this.#startDone(hintsError);
       this.replica.awaitRecognition();
-      this.membership.start(addresses, (then, error) => {
-        this.#startDone(error);
-        if (error !== undefined) return;
-        this.#deliverHints(then);
-        this.#antiEntropy.start(then);
-        this.#reaper.start(then);
+      this.membership.start(addresses, (_members, membersError) => {
+        if (membersError !== undefined) return this.#startDone(membersError);
+        this.#takeover.start((now, error) => {
+          this.#startDone(error);
+          if (error !== undefined) return;
+          this.#deliverHints(now);
+          this.#antiEntropy.start(now);
+          this.#reaper.start(now);
+        });
       });
     });
   }
@@ -233,7 +248,7 @@ export class Peer {
     if (message.kind === 'answer') this.calls.answered(now, from, message.id, message.body);
     else if (message.kind === 'notice') this.membership.noticed(now, from, message.body);
     else {
-      if (message.ring !== '' && message.ring !== this.membership.placement.ring.digest) this.membership.compareWith(now, from);
+      if (message.ring !== '' && message.ring !== this.membership.placement.digest) this.membership.compareWith(now, from);
       const { id } = message;
       const link = this.calls.linkNumber(from);
       this.#serve(now, from, message.body, (_, body) => {
@@ -305,18 +320,32 @@ export class Peer {
 
   #turn(now: Instant): void {
     this.#timers.fire(now);
-    if (this.#started) this.#antiEntropy.ringMayHaveChanged(now);
+    if (!this.#started) return;
+    this.#antiEntropy.ringMayHaveChanged(now);
+    this.#takeover.look(now);
   }
 
   #send(to: PeerId, message: Message): void {
     this.#outbox.push({ type: 'send', to, message });
   }
 
-  /** Whether this peer's ring has the same primaries as the quorum in which its answer is to count; always when it is to count in none. */
-  #agreesOn({ bucket, key }: { bucket: string; key: ByteString }, n: number, among: number | undefined): boolean {
+  /** It stores what this peer may not go on with: its next start empties the store. */
+  #evicted(): void {
+    const { joined } = this.membership.record;
+    const value = fromByteString(`${joined}` as ByteString);
+    this.#disk.write([{ key: removalKey(this.membership.self), value }], () => this.#outbox.push({ type: 'evicted' }));
+  }
+
+  /** Whether this peer sees the same owners as the quorum in which its answer is to count; always when it is to count in none. */
+  #agreesOn({ bucket, key, n, among }: Pick<Extract<Call, { type: 'fetch' }>, 'bucket' | 'key' | 'n' | 'among'>): boolean {
     if (among === undefined) return true;
     const { placement } = this.membership;
-    return placement.nameOf(placement.partition(addressOf(bucket, key).position), n) === among;
+    return !this.#takeover.isUnconfirmed && placement.nameOf(placement.partition(addressOf(bucket, key).position), n) === among;
+  }
+
+  /** Whether this peer has all that an owner of the key has; asked of owners only. */
+  #isVerified({ bucket, key, n }: Extract<Call, { type: 'fetch' }>): boolean {
+    return n === 0 || this.#takeover.owns(this.membership.placement.partition(addressOf(bucket, key).position), n);
   }
 
   #serve(now: Instant, from: PeerId, call: Call, answer: (now: Instant, answer: Answer) => void): void {
@@ -328,18 +357,22 @@ export class Peer {
           else answer(then, { type: 'putDone', result });
         });
       case 'store':
-        if (!this.#agreesOn(call, call.n, call.among)) return refuse(now, otherPrimaries);
         return this.replica.store(now, call, (then, error) => {
           if (error instanceof MeshError) return refuse(then, error);
-          answer(then, { type: 'stored', durable: this.replica.durable });
+          answer(then, { type: 'stored', durable: this.replica.durable, agrees: this.#agreesOn(call) });
         });
-      case 'fetch':
-        if (!this.#agreesOn(call, call.quorum?.n ?? 0, call.quorum?.among)) return refuse(now, otherPrimaries);
+      case 'fetch': {
+        if (!this.#agreesOn(call)) return refuse(now, otherOwners);
+        const isVerified = this.#isVerified(call);
+        if (!isVerified && call.among !== undefined) return refuse(now, notCopied);
         return this.replica.fetch(call, (then, record) => {
           if (record instanceof MeshError) refuse(then, record);
+          // That it has nothing is no evidence of absence.
+          else if (!isVerified && record.context.length === 0) refuse(then, notCopied);
           else if (recordSize(record) > (call.wholeMaxBytes ?? Infinity)) answer(then, { type: 'clock', clock: clockOf(record) });
           else answer(then, { type: 'fetched', record });
         });
+      }
       case 'list':
         return this.replica.list(call, (then, page) => {
           if (page instanceof MeshError) refuse(then, page);
@@ -351,6 +384,10 @@ export class Peer {
         return serveLeaves(this.#env, now, call, answer);
       case 'reap':
         return serveReap(this.#env, now, call, answer);
+      case 'takeover': {
+        const counts = this.replica.records.trees.replicaCounts;
+        return answer(now, { type: 'takenOver', progress: this.#takeover.progress(call.placement), counts });
+      }
       case 'probe':
         return answer(now, { type: 'probed', alive: true });
       case 'probeFor':

@@ -66,7 +66,7 @@ export class PutForward {
       position: this.#address.position,
       role: supply.primaries.includes(replica) ? 'primary' : 'fallback',
     });
-    const options = { timeoutMs: budgetMs + graceMs, ring: members.placement.ring.digest };
+    const options = { timeoutMs: budgetMs + graceMs, ring: members.placement.digest };
     calls.ask(now, replica, { type: 'put', command: { ...this.#command, budgetMs } }, options, (then, result) => {
       this.#answered(then, supply, replica, result);
     });

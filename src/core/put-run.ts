@@ -1,6 +1,9 @@
 /**
  * One put at the replica that mints its dot: write here, then send the new record to the other replicas, and answer when W hold it (Dynamo, section 4.5).
  *
+ * Peers that gain the partition get the record, too; a strict put waits for them, and for primaries that agree with this peer about the ring. When it turns out that
+ * the ring is another one by now, it is sent to the primaries of that, for a quorum must be one of a single ring (MB5, TR1).
+ *
  * What cannot be reached is replaced by the next healthy fallback, which keeps a hint (section 4.6); in strict mode it does so too, but does not count (QR2).
  * The answer is a receipt, and the remaining writes go on after it (QR4). A missed quorum is `partial` and never undone (QR5).
  */
@@ -12,7 +15,7 @@ import { addressOf } from './hash.ts';
 import { nobodyYet } from './hint-index.ts';
 import type { Address, Instant, PeerId } from './ids.ts';
 import type { Answer, PutCommand, PutOutcome, Receipt } from './messages.ts';
-import { asked, failed, openTally, type Role, succeeded, type Tally, verdict } from './quorum.ts';
+import { asked, failed, openTally, type Role, succeeded, type Tally, type Verdict, verdict } from './quorum.ts';
 import type { Minted } from './replica.ts';
 import { Supply } from './targets.ts';
 import { joinVectors, onlyDot } from './versions.ts';
@@ -21,10 +24,10 @@ type Reply = (now: Instant, result: PutOutcome | MeshError) => void;
 
 /** How long a primary may stay silent before a fallback is asked as well. */
 const standInAfterMs = 500;
+/** How soon a replica that has another view of the ring, or was out of reach, is asked again. */
+const askAgainMs = 50;
 /** How long a replica may take that the answer no longer waits for. */
 const backgroundMs = 10_000;
-/** When a replica is asked again whose ring is another one. */
-const askAgainMs = 50;
 
 interface Writing {
   readonly peer: PeerId;
@@ -40,16 +43,18 @@ export class PutRun {
   readonly #env: Environment;
   readonly #address: Address;
   readonly #command: PutCommand;
-  readonly #supply: Supply;
-  readonly #writings: Writing[] = [];
+  #supply: Supply;
+  #writings: Writing[] = [];
   readonly #run: number;
-  /** The primaries among which a strict quorum counts. */
-  readonly #among: number;
+  /** The owners that the strict quorum is one of. */
+  #among: number;
   #startedAt = 0;
   readonly #reply: Reply;
   #minted: Minted | undefined;
   #tally: Tally;
   #sentOut = false;
+  /** Gaining peers that do not have the record yet. */
+  readonly #gaining = new Set<PeerId>();
   #replied = false;
   #cancelDeadline: () => void = () => {};
   #cancelStandIns: () => void = () => {};
@@ -61,15 +66,23 @@ export class PutRun {
     this.#supply = new Supply(this.#address, command.n, env.members, env.calls);
     this.#reply = reply;
     this.#run = env.nextRun();
-    this.#among = command.mode === 'strict' ? this.#supply.among : 0;
-    this.#tally = openTally(command.mode === 'any' ? 1 : command.w, command.mode === 'strict');
+    this.#among = this.#supply.among;
+    this.#tally = this.#openTally();
+  }
+
+  get #isStrict(): boolean {
+    return this.#command.mode === 'strict';
+  }
+
+  #openTally(): Tally {
+    return openTally(this.#command.mode === 'any' ? 1 : this.#command.w, this.#isStrict);
   }
 
   start(now: Instant): void {
     const { self } = this.#env.members;
     const { primaries } = this.#supply;
     const isPrimary = primaries.includes(self);
-    if (!isPrimary && this.#command.mode === 'strict') {
+    if (this.#isStrict && !(isPrimary && this.#env.confirmed())) {
       return this.#reply(now, new MeshError('NOT_OWNER', 'this peer is not a primary of the key by its own ring'));
     }
     const owners = isPrimary ? this.#ownersToCome() : this.#ownersOfFallback(now);
@@ -116,6 +129,14 @@ export class PutRun {
   }
 
   #replicate(now: Instant, standingIn: readonly PeerId[]): void {
+    this.#among = this.#supply.among;
+    for (const peer of this.#supply.gaining) {
+      if (peer === this.#env.members.self) continue;
+      const writing: Writing = { peer, role: 'gaining', owner: undefined, state: 'pending', durable: false, standInAsked: true };
+      this.#writings.push(writing);
+      this.#gaining.add(peer);
+      this.#write(now, writing);
+    }
     for (const peer of this.#supply.primaries) {
       if (peer === this.#env.members.self) continue;
       const writing: Writing = {
@@ -137,30 +158,63 @@ export class PutRun {
     });
   }
 
-  #write(now: Instant, writing: Writing, isAgain = false): void {
+  /** The ring has changed: what counts now are its primaries, and those that gain by it. This peer's own copy stays. */
+  #replicateAnew(now: Instant): void {
+    const { members, calls } = this.#env;
+    const own = this.#writings[0];
+    this.#supply = new Supply(this.#address, this.#command.n, members, calls);
+    this.#tally = this.#openTally();
+    this.#gaining.clear();
+    this.#cancelStandIns();
+    this.#sentOut = false;
+    this.#writings = [];
+    if (own !== undefined) {
+      const role = this.#supply.primaries.includes(members.self) && this.#env.confirmed() ? 'primary' : 'fallback';
+      this.#writings.push({ ...own, role });
+      this.#tally = succeeded(asked(this.#tally), role);
+    }
+    this.#replicate(now, []);
+  }
+
+  #hasMoved(): boolean {
+    return this.#isStrict && this.#supply.among !== this.#among;
+  }
+
+  #askAgain(now: Instant, writing: Writing): void {
+    this.#env.timers.at(now.mono + askAgainMs, (then) => {
+      if (this.#replied || !this.#writings.includes(writing)) return;
+      if (this.#hasMoved()) this.#replicateAnew(then);
+      else this.#send(then, writing);
+    });
+  }
+
+  #write(now: Instant, writing: Writing): void {
+    if (this.#minted === undefined) return;
+    if (writing.role !== 'gaining') this.#tally = asked(this.#tally);
+    this.#send(now, writing);
+  }
+
+  #send(now: Instant, writing: Writing): void {
     const { calls, members } = this.#env;
     const { bucket, key, n, resolver, budgetMs } = this.#command;
     const record = this.#minted?.record;
     if (record === undefined) return;
-    if (!isAgain) this.#tally = asked(this.#tally);
-    if (!isAgain) this.#tellHop(writing);
-    const among = this.#command.mode === 'strict' && writing.role === 'primary' ? this.#among : undefined;
+    this.#tellHop(writing);
+    const among = this.#isStrict && writing.role !== 'fallback' ? this.#among : undefined;
     const call = { type: 'store', bucket, key, n, record, owner: writing.owner, ordered: resolver !== 'siblings', among } as const;
-    const options = { timeoutMs: Math.max(budgetMs, backgroundMs), ring: members.placement.ring.digest };
+    const options = { timeoutMs: Math.max(budgetMs, backgroundMs), ring: members.placement.digest };
     calls.ask(now, writing.peer, call, options, (then, result) => this.#answered(then, writing, result));
   }
 
   #answered(now: Instant, writing: Writing, result: Answer | CallFailure): void {
+    if (!this.#writings.includes(writing)) return;
     if (typeof result === 'object' && result.type === 'stored') {
       writing.durable = result.durable;
+      if (this.#isStrict && !result.agrees && !this.#replied) return this.#askAgain(now, writing);
       return this.#settle(now, writing, true);
     }
-    // One of the two rings is out of date, and will not be for long (MB5).
-    const otherRing = typeof result === 'object' && result.type === 'refused' && result.code === 'NOT_OWNER';
-    if (otherRing && !this.#replied && this.#among === this.#supply.among) {
-      this.#env.timers.at(now.mono + askAgainMs, (then) => this.#write(then, writing, true));
-      return;
-    }
+    // Without it the peer would not have all that it is to own.
+    if (writing.role === 'gaining' && this.#isStrict && !this.#replied) return this.#askAgain(now, writing);
     writing.state = typeof result === 'object' ? 'refused' : result === 'timeout' ? 'timeout' : 'unreachable';
     this.#standIn(now, writing);
     this.#settle(now, writing, false);
@@ -194,15 +248,22 @@ export class PutRun {
       writing.state = 'stored';
       if (writing.peer === this.#env.members.self) writing.durable = this.#env.replica.durable;
     }
-    const before = verdict(this.#tally);
-    this.#tally = stored ? succeeded(this.#tally, writing.role) : failed(this.#tally);
-    this.#tellAnswer(now, writing, before !== 'won' && verdict(this.#tally) === 'won');
+    const before = this.#verdict;
+    if (writing.role === 'gaining') {
+      if (stored) this.#gaining.delete(writing.peer);
+    } else this.#tally = stored ? succeeded(this.#tally, writing.role) : failed(this.#tally);
+    this.#tellAnswer(now, writing, before !== 'won' && this.#verdict === 'won');
     if (this.#tally.outstanding === 0) this.#cancelStandIns();
     this.#decide(now);
   }
 
-  #decide(now: Instant): void {
+  get #verdict(): Verdict {
     const decided = verdict(this.#tally);
+    return decided === 'won' && this.#isStrict && this.#gaining.size > 0 ? 'pending' : decided;
+  }
+
+  #decide(now: Instant): void {
+    const decided = this.#verdict;
     // Before the record is sent out nothing but the own write is under way: too early to call the quorum lost.
     if (decided === 'won' || (decided === 'lost' && this.#sentOut)) this.#answer(now);
   }
@@ -212,7 +273,7 @@ export class PutRun {
     this.#replied = true;
     this.#cancelDeadline();
     const receipts = this.#writings.map((writing) => this.#supply.receipt(writing, writing.state, writing.durable));
-    const won = verdict(this.#tally) === 'won';
+    const won = this.#verdict === 'won';
     const outcome = won ? 'ok' : this.#minted === undefined ? 'unknown' : 'partial';
     const sloppy = won && this.#tally.primaries < this.#tally.need;
     const dot = this.#minted?.dot;

@@ -6,7 +6,7 @@
 import { MeshError } from './errors.ts';
 import { limits } from './limits.ts';
 
-export type Role = 'primary' | 'fallback';
+export type Role = 'primary' | 'fallback' | 'gaining';
 
 export interface Tally {
   readonly need: number;

@@ -37,7 +37,7 @@ export class RepairRun {
   readonly #failed: { peer: PeerId; reason: string }[] = [];
   #peers: readonly PeerId[] = [];
   #counts: readonly number[] = [];
-  #found: ExchangeCounts = { different: 0, received: 0, sent: 0 };
+  #found: ExchangeCounts = { different: 0, received: 0, sent: 0, bytes: 0 };
   #compared = 0;
   #startedAt = 0;
   #toldAt = -Infinity;

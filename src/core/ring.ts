@@ -85,7 +85,8 @@ export function buildRing(
   return { partitions, members: sorted, tokens, serverHosts, digest: ringDigest(cluster, sorted, partitions) };
 }
 
-function ringDigest(cluster: string, members: readonly RingMember[], partitions: number): string {
+/** Equal for equal names and members. */
+export function ringDigest(cluster: string, members: readonly RingMember[], partitions: number): string {
   const writer = new Writer(members.length * 80 + 64).text(cluster).uint(partitions);
   for (const member of members) writer.text(member.peer).text(member.host).text(member.class).uint(member.weight);
   return hex(sha256(writer.finish()).subarray(0, 8));

@@ -33,6 +33,8 @@ export function healthy(now: Instant, peer: PeerId, members: MembersView, calls:
 /** The primaries of an address, the healthy ones first, and the healthy fallbacks behind them, as a supply to draw from. */
 export class Supply {
   readonly primaries: readonly PeerId[];
+  /** Those that will be primaries. */
+  readonly gaining: readonly PeerId[];
   readonly #members: MembersView;
   readonly #calls: Calls;
   readonly #partition: number;
@@ -46,6 +48,7 @@ export class Supply {
     this.#partition = placement.partition(address.position);
     this.#n = n;
     this.primaries = placement.primaries(this.#partition, n);
+    this.gaining = placement.gaining(this.#partition, n);
   }
 
   healthy(now: Instant, peer: PeerId): boolean {

@@ -48,6 +48,10 @@ export class Trees {
     return [...this.#replicaCounts].sort((a, b) => a - b);
   }
 
+  get countsSize(): number {
+    return this.#replicaCounts.size;
+  }
+
   /** Looks which n an earlier run has left records of. */
   start(done: Use<undefined>, n = 1): void {
     if (n > limits.replicasMax) return this.#disk.read([], (now, result) => done(now, result instanceof MeshError ? result : undefined));

@@ -240,6 +240,8 @@ export class SimPeer {
         this.startError = output.error;
         if (output.error !== undefined) this.#startAgain(core);
         return;
+      case 'evicted':
+        return this.#startAgain(core);
       case 'event':
         return event(this.index, output.event);
     }

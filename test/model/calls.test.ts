@@ -95,7 +95,7 @@ class World {
         if (call === undefined) return;
         const from = step.from ?? call.to;
         if (from === call.to) call.end ??= 'answer';
-        return this.calls.answered(now, from, this.#idOf(id), { type: 'stored', durable: true });
+        return this.calls.answered(now, from, this.#idOf(id), { type: 'stored', durable: true, agrees: true });
       }
       case 'refuse': {
         const id = this.#pick(step.which);
@@ -172,7 +172,7 @@ describe('calls', () => {
   };
   const at = (mono: number): { mono: number; wall: number } => ({ mono, wall: 0 });
   const ignore = (): void => {};
-  const stored: Answer = { type: 'stored', durable: true };
+  const stored: Answer = { type: 'stored', durable: true, agrees: true };
 
   it('[QR7] round trips are smoothed as RFC 6298 says; puts, which wait for others, do not count', () => {
     const { calls: measured, sent } = calls();

@@ -12,23 +12,20 @@ import { addressOf } from '../../src/core/hash.ts';
 import type { Actor, ByteString, PeerId } from '../../src/core/ids.ts';
 import { leafCount, leafOf } from '../../src/core/merkle.ts';
 import type { CompareLevel } from '../../src/core/messages.ts';
-import { Placement } from '../../src/core/placement.ts';
 import type { RecordSet } from '../../src/core/record.ts';
-import { buildRing, partitionOf } from '../../src/core/ring.ts';
+import { partitionOf } from '../../src/core/ring.ts';
 import { Trees } from '../../src/core/trees.ts';
+import { placementOf } from '../unit/support/placements.ts';
 import { MemoryDisk } from '../unit/support/memory-disk.ts';
 import { holds } from './property.ts';
 
 const n = 2;
 const partitions = 128;
 const peers = ['p1', 'p2', 'p3'] as PeerId[];
-const placement = new Placement(
-  buildRing(
-    'compare',
-    peers.map((peer) => ({ peer, host: peer, class: 'server' as const, weight: 8 })),
-    partitions,
-  ),
-  0,
+const placement = placementOf(
+  'compare',
+  peers.map((peer) => ({ peer, host: peer, class: 'server' as const, weight: 8 })),
+  { partitions, durableMin: 0 },
 );
 const pair = [peers[0], peers[1]] as [PeerId, PeerId];
 const shared = Array.from({ length: partitions }, (_, partition) => partition).filter((partition) =>

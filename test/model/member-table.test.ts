@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { DurabilityClass, PeerId } from '../../src/core/ids.ts';
-import { type MemberState, MemberTable, stateOf } from '../../src/core/member-table.ts';
-import type { MemberRecord, MemberSummary, Rumors, SignedMember, Suspicion } from '../../src/core/messages.ts';
+import { isGone, type Member, type MemberState, MemberTable, stateOf } from '../../src/core/member-table.ts';
+import type { MemberRecord, MemberSummary, Removal, Rumors, SignedMember, Suspicion } from '../../src/core/messages.ts';
 import { buildRing } from '../../src/core/ring.ts';
 import { fakeIdentity } from '../unit/support/fake-identity.ts';
 import { holds } from './property.ts';
@@ -25,7 +25,10 @@ function recordOf(peer: PeerId, incarnation: number, sequence: number): MemberRe
     peer,
     incarnation,
     sequence,
-    status: (['up', 'up', 'paused', 'left'] as const)[mix % 4] ?? 'up',
+    status: (['up', 'joining', 'leaving', 'left'] as const)[mix % 4] ?? 'up',
+    paused: mix % 5 === 0,
+    joined: Math.ceil(incarnation / 2),
+    counts: [],
     host: `host-${mix % 3}`,
     zone: '',
     class: (['server', 'tab'] as readonly DurabilityClass[])[mix % 2] ?? 'server',
@@ -42,8 +45,13 @@ const signedBy = (record: MemberRecord, cluster = 'test', partitions = 16): Sign
 const aNumber = fc.integer({ min: 1, max: 4 });
 const aMember = fc.tuple(aPeer, aNumber, aNumber).map(([peer, incarnation, sequence]) => signedBy(recordOf(peer, incarnation, sequence)));
 const aSuspicion: fc.Arbitrary<Suspicion> = fc.record({ peer: aPeer, incarnation: fc.integer({ min: 1, max: 5 }), dead: fc.boolean() });
-type News = { readonly member: SignedMember } | { readonly suspicion: Suspicion };
-const aNews: fc.Arbitrary<News> = fc.oneof(fc.record({ member: aMember }), fc.record({ suspicion: aSuspicion }));
+const aRemoval: fc.Arbitrary<Removal> = fc.record({ peer: aPeer, joined: fc.integer({ min: 1, max: 2 }) });
+type News = { readonly member: SignedMember } | { readonly suspicion: Suspicion } | { readonly removal: Removal };
+const aNews: fc.Arbitrary<News> = fc.oneof(
+  fc.record({ member: aMember }),
+  fc.record({ suspicion: aSuspicion }),
+  fc.record({ removal: aRemoval }),
+);
 const someNews = fc.array(aNews, { maxLength: 16 });
 
 /** The same items in another order, some of them more than once. */
@@ -56,7 +64,10 @@ const inTwoOrders = <T>(items: fc.Arbitrary<T[]>): fc.Arbitrary<readonly [T[], T
     );
   });
 
-const hear = (table: MemberTable, news: News): boolean => ('member' in news ? table.accept(news.member) : table.suspect(news.suspicion));
+function hear(table: MemberTable, news: News): boolean {
+  if ('member' in news) return table.accept(news.member);
+  return 'suspicion' in news ? table.suspect(news.suspicion) : table.remove(news.removal);
+}
 
 /** Everybody repeats everything until nobody learns anything. */
 function hearUntilQuiet(table: MemberTable, news: readonly News[]): void {
@@ -69,23 +80,28 @@ const weight = { alive: 0, suspect: 1, dead: 2 } as const;
 function naiveSummary(news: readonly News[]): MemberSummary[] {
   const records = news.flatMap((each) => ('member' in each ? [each.member.record] : []));
   const suspicions = news.flatMap((each) => ('suspicion' in each ? [each.suspicion] : []));
+  const removals = news.flatMap((each) => ('removal' in each ? [each.removal] : []));
   return [...new Set(records.map((record) => record.peer))].sort().map((peer) => {
     const [newest] = records
       .filter((record) => record.peer === peer)
       .sort((a, b) => b.incarnation - a.incarnation || b.sequence - a.sequence);
-    const { incarnation, sequence } = newest as MemberRecord;
+    const { incarnation, sequence, status, joined } = newest as MemberRecord;
     const against = suspicions.filter((suspicion) => suspicion.peer === peer && suspicion.incarnation >= incarnation);
     return {
       peer,
       incarnation,
       sequence,
       health: against.length === 0 ? 'alive' : against.some((suspicion) => suspicion.dead) ? 'dead' : 'suspect',
+      status,
+      joined,
+      removed: removals.some((removal) => removal.peer === peer && removal.joined >= joined),
     };
   });
 }
 
 function checkPlacement(table: MemberTable): void {
-  const members = [...table.all()].map((member) => member.signed.record).filter((record) => record.status !== 'left');
+  const owns = (member: Member): boolean => !isGone(member) && member.signed.record.status !== 'joining';
+  const members = [...table.all()].filter(owns).map((member) => member.signed.record);
   const fresh = buildRing(
     'test',
     members.map(({ peer, host, class: durability, weight: tokens }) => ({ peer, host, class: durability, weight: tokens })),
@@ -138,8 +154,11 @@ describe('the member table', () => {
         for (const each of news) {
           const [before, view] = [table.summary(), table.view];
           const isNews = hear(table, each);
-          expect(isNews).toBe(JSON.stringify(before) !== JSON.stringify(table.summary()));
-          expect(table.view === view).toBe(!isNews);
+          const isShown = JSON.stringify(before) !== JSON.stringify(table.summary());
+          // A removal may come before the member that it removes.
+          if ('removal' in each) expect(isNews || !isShown).toBe(true);
+          else expect(isNews).toBe(isShown);
+          expect(table.view === view).toBe(!isShown);
           expect(hear(table, each)).toBe(false);
         }
       }),
@@ -192,7 +211,7 @@ describe('the member table', () => {
 
   it('[MB2] only leaving moves a place on the ring; suspicion, death and a pause do not', () => {
     const table = newTable();
-    const record = { ...recordOf('p1' as PeerId, 1, 1), status: 'up', weight: 8 } as const;
+    const record = { ...recordOf('p1' as PeerId, 1, 1), status: 'up', paused: false, weight: 8 } as const;
     const states: MemberState[] = [];
     const rings = new Set<string>();
     const step = (news: News): void => {
@@ -206,7 +225,7 @@ describe('the member table', () => {
     step({ suspicion: { peer: record.peer, incarnation: 1, dead: true } });
     step({ member: signedBy({ ...record, sequence: 2, addresses: [] }) });
     step({ member: signedBy({ ...record, incarnation: 2 }) });
-    step({ member: signedBy({ ...record, incarnation: 2, sequence: 2, status: 'paused' }) });
+    step({ member: signedBy({ ...record, incarnation: 2, sequence: 2, paused: true }) });
     expect(states).toEqual(['alive', 'suspect', 'dead', 'dead', 'alive', 'dead']);
     expect(rings.size).toBe(1);
     step({ member: signedBy({ ...record, incarnation: 2, sequence: 3, status: 'left' }) });
@@ -217,7 +236,7 @@ describe('the member table', () => {
 
   it('[MB3] a suspicion of an earlier incarnation says nothing; only a higher incarnation takes one back', () => {
     const table = newTable();
-    const record = { ...recordOf('p1' as PeerId, 3, 1), status: 'up' } as const;
+    const record = { ...recordOf('p1' as PeerId, 3, 1), status: 'up', paused: false } as const;
     const health = (): string | undefined => table.get(record.peer)?.health;
     expect(table.suspect({ peer: record.peer, incarnation: 3, dead: true })).toBe(false);
     table.accept(signedBy(record));
@@ -238,10 +257,12 @@ function rumorsOf(table: MemberTable, peers: readonly PeerId[]): Rumors {
   const suspicions = known
     .filter((member) => weight[member.health] > 0)
     .map(({ signed: { record }, health }) => ({ peer: record.peer, incarnation: record.incarnation, dead: health === 'dead' }));
-  return { members: known.map((member) => member.signed), suspicions };
+  const removals = peers.flatMap((peer) => table.removal(peer) ?? []);
+  return { members: known.map((member) => member.signed), suspicions, removals };
 }
 
 function tell(table: MemberTable, rumors: Rumors): void {
   for (const signed of rumors.members) table.accept(signed);
   for (const suspicion of rumors.suspicions) table.suspect(suspicion);
+  for (const removal of rumors.removals) table.remove(removal);
 }

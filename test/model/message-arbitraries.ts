@@ -36,7 +36,10 @@ export const aMember: fc.Arbitrary<MemberRecord> = fc.record({
   peer: aPeer,
   incarnation: aUint,
   sequence: aUint,
-  status: fc.constantFrom('up', 'paused', 'left'),
+  status: fc.constantFrom('joining', 'up', 'leaving', 'left'),
+  paused: fc.boolean(),
+  joined: aUint,
+  counts: fc.array(fc.integer({ min: 1, max: 16 }), { maxLength: 4 }),
   host: aText(128),
   zone: aText(128),
   class: aClass,
@@ -53,6 +56,7 @@ const aSigned: fc.Arbitrary<SignedMember> = fc
 export const someRumors: fc.Arbitrary<Rumors> = fc.record({
   members: fc.array(aSigned, { maxLength: 3 }),
   suspicions: fc.array(fc.record({ peer: aPeer, incarnation: aUint, dead: fc.boolean() }), { maxLength: 3 }),
+  removals: fc.array(fc.record({ peer: aPeer, joined: aUint }), { maxLength: 3 }),
 });
 
 const aCommand: fc.Arbitrary<PutCommand> = fc.integer({ min: 1, max: 16 }).chain((n) =>
@@ -113,8 +117,9 @@ export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call
     type: is('fetch'),
     bucket: aBucket,
     key: aKey,
+    n: fc.nat({ max: 16 }),
     wholeMaxBytes: orNothing(fc.nat({ max: 32 * 1024 * 1024 })),
-    quorum: orNothing(fc.record({ n: replicaCount, among: primariesName })),
+    among: orNothing(primariesName),
   }),
   list: fc.record({
     type: is('list'),
@@ -132,6 +137,7 @@ export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call
   }),
   leaves: fc.record({ type: is('leaves'), n: replicaCount, nodes: someNodes }),
   reap: fc.record({ type: is('reap'), commit: fc.boolean(), entries: someEntries }),
+  takeover: fc.record({ type: is('takeover'), placement: aText(64) }),
   probe: fc.record({ type: is('probe') }),
   probeFor: fc.record({ type: is('probeFor'), target: aPeer }),
   sync: fc.record({ type: is('sync'), view: aText(64) }),
@@ -142,11 +148,14 @@ const aSummary = fc.record({
   incarnation: aUint,
   sequence: aUint,
   health: fc.constantFrom('alive' as const, 'suspect' as const, 'dead' as const),
+  status: fc.constantFrom('joining' as const, 'up' as const, 'leaving' as const, 'left' as const),
+  joined: aUint,
+  removed: fc.boolean(),
 });
 
 export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract<Answer, { type: Type }>> } = {
   putDone: fc.record({ type: is('putDone'), result: anOutcome }),
-  stored: fc.record({ type: is('stored'), durable: fc.boolean() }),
+  stored: fc.record({ type: is('stored'), durable: fc.boolean(), agrees: fc.boolean() }),
   fetched: fc.record({ type: is('fetched'), record: aRecord }),
   clock: fc.record({ type: is('clock'), clock: aRecord.map(clockOf) }),
   listed: fc.record({
@@ -157,6 +166,19 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
   digests: fc.record({ type: is('digests'), digests: fc.array(aDigest, { maxLength: 20 }) }),
   leafKeys: fc.record({ type: is('leafKeys'), entries: someEntries }),
   reaped: fc.record({ type: is('reaped'), agreed: fc.array(fc.boolean(), { maxLength: 4 }) }),
+  takenOver: fc.record({
+    type: is('takenOver'),
+    progress: fc.record({
+      agrees: fc.boolean(),
+      ready: fc.boolean(),
+      partitions: aUint,
+      partitionsDone: aUint,
+      keys: aUint,
+      bytes: aUint,
+      waitsFor: orNothing(aPeer),
+    }),
+    counts: fc.array(replicaCount, { maxLength: 4 }),
+  }),
   probed: fc.record({ type: is('probed'), alive: fc.boolean() }),
   synced: fc.record({ type: is('synced'), summary: orNothing(fc.array(aSummary, { maxLength: 4 })) }),
   refused: fc.record({

@@ -7,7 +7,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import type { DurabilityClass, PeerId } from '../../src/core/ids.ts';
-import { Placement } from '../../src/core/placement.ts';
 import {
   buildRing,
   ownership,
@@ -19,6 +18,7 @@ import {
   tokenPosition,
   walk,
 } from '../../src/core/ring.ts';
+import { placementOf } from '../unit/support/placements.ts';
 import { holds } from './property.ts';
 
 const utf8 = new TextEncoder();
@@ -208,7 +208,7 @@ describe('preference lists', () => {
       60,
       fc.property(someMembers(fc.integer({ min: 1, max: 3 }), 6), durableMin, (members, durable) => {
         const ring: Ring = buildRing('kept', members, 8);
-        const placement = new Placement(ring, durable);
+        const placement = placementOf('kept', members, { partitions: 8, durableMin: durable });
         for (let twice = 0; twice < 2; twice++) {
           for (let partition = 0; partition < 8; partition++) {
             for (const wanted of [1, 2, 3, 16]) {

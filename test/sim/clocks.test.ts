@@ -121,7 +121,7 @@ describe('a quorum of a ring that is out of date', () => {
     cluster.world.runUntil(() => cluster.peer(peer).serving, 5000);
     const { table } = cluster.peer(first).core?.membership ?? {};
     const known = [first, second].map((index) => table?.get(cluster.peer(index).id)?.signed).filter((signed) => signed !== undefined);
-    cluster.peer(peer).inspect((core, now) => core.gossiped(now, { members: known, suspicions: [] }));
+    cluster.peer(peer).inspect((core, now) => core.gossiped(now, { members: known, suspicions: [], removals: [] }));
     cluster.network.mend(peer, first);
     cluster.world.runUntil(() => cluster.peer(peer).core?.calls.linked(cluster.peer(first).id) === true, 20_000);
     expect(cluster.peer(peer).core?.membership.placement.ring.members.length).toBe(3);

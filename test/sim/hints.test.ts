@@ -131,7 +131,7 @@ describe('an owner that left', () => {
     put(cluster, holder, key, 'v1', { ...sloppy, w: 1 });
     // No other peer knows the value, and only the hint for the leaver says where it belongs.
     for (const peer of fallbacks.slice(1)) cluster.peer(peer).kill();
-    cluster.peer(holder).inspect((core, now) => core.gossiped(now, { members: [left], suspicions: [] }));
+    cluster.peer(holder).inspect((core, now) => core.gossiped(now, { members: [left], suspicions: [], removals: [] }));
     start(cluster, ...others, ...fallbacks.slice(1));
     cluster.world.runFor(20_000);
     const owners = placesOf(cluster, key).primaries;

@@ -216,7 +216,7 @@ describe('the network', () => {
 
   it('refuses what it surely cannot send', () => {
     const { network, send, world } = links(2);
-    expect(network.send(0, peerId('nobody'), { kind: 'answer', id: 1, body: { type: 'stored', durable: true } })).toBe(false);
+    expect(network.send(0, peerId('nobody'), { kind: 'answer', id: 1, body: { type: 'stored', durable: true, agrees: true } })).toBe(false);
     network.detach(1, false);
     world.runFor(100);
     expect(send(0, 1)).toBe(false);
@@ -309,11 +309,11 @@ describe('the network', () => {
     const { world, network, seen } = links(4);
     network.cut(0, 2);
     network.cut(0, 3);
-    network.publish(0, { members: [], suspicions: [] });
+    network.publish(0, { members: [], suspicions: [], removals: [] });
     world.runFor(100);
     expect([0, 1, 2, 3].map((who) => seen(who).frames.length)).toEqual([0, 1, 1, 1]);
     for (const other of [1, 2, 3]) network.cut(0, other);
-    network.publish(0, { members: [], suspicions: [] });
+    network.publish(0, { members: [], suspicions: [], removals: [] });
     world.runFor(100);
     expect([1, 2, 3].map((who) => seen(who).frames.length)).toEqual([1, 1, 1]);
   });

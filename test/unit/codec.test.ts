@@ -49,24 +49,31 @@ describe('the form of a frame', () => {
   it('[MB6] is frozen: peers of different ages talk to each other', () => {
     const messages: Message[] = [
       { kind: 'call', id: 7, ring: 'abc', body: { type: 'put', command } },
-      { kind: 'call', id: 8, ring: '', body: { type: 'fetch', bucket: 'b', key: 'k' as ByteString } },
-      { kind: 'answer', id: 300, body: { type: 'stored', durable: true } },
-      { kind: 'answer', id: 9, body: { type: 'synced', summary: [{ peer: 'p' as PeerId, incarnation: 1, sequence: 2, health: 'dead' }] } },
+      { kind: 'call', id: 8, ring: '', body: { type: 'fetch', bucket: 'b', key: 'k' as ByteString, n: 3 } },
+      { kind: 'answer', id: 300, body: { type: 'stored', durable: true, agrees: true } },
+      {
+        kind: 'answer',
+        id: 9,
+        body: {
+          type: 'synced',
+          summary: [{ peer: 'p' as PeerId, incarnation: 1, sequence: 2, health: 'dead', status: 'up', joined: 1, removed: false }],
+        },
+      },
       {
         kind: 'notice',
         body: {
           type: 'rumors',
-          rumors: { members: [], suspicions: [{ peer: 'p' as PeerId, incarnation: 3, dead: true }] },
+          rumors: { members: [], suspicions: [{ peer: 'p' as PeerId, incarnation: 3, dead: true }], removals: [] },
           wanted: ['q' as PeerId],
         },
       },
     ];
     expect(messages.map((message) => hex(encodeMessage(message)))).toEqual([
       '010007036162630005636172747305616c6963650103612e30010100030102030a746578742f706c61696e00001030313233343536373839616263646566030201008827',
-      '01000800020162016b0000',
-      '0101ac020101',
-      '0101090701010170010202',
-      '0102000101700301010171',
+      '01000800020162016b030000',
+      '0101ac02010101',
+      '0101090701010170010202010100',
+      '010200010170030100010171',
     ]);
   });
 
@@ -188,7 +195,7 @@ describe('untrue claims', () => {
         .text('')
         .uint(0)
         .uint(claim),
-      call({ type: 'fetch', bucket, key }).text('b').uint(claim),
+      call({ type: 'fetch', bucket, key, n: 0 }).text('b').uint(claim),
       call({ type: 'leaves', n: 3, nodes: [] }).uint(3).uint(claim),
       call({ type: 'sync', view: '' }).uint(claim),
       answer({ type: 'putDone', result: { outcome: 'ok', context: [], dot: undefined, receipts: [], sloppy: false } })
@@ -227,7 +234,7 @@ describe('untrue claims', () => {
     const items = 60_000;
     const writer = notice().uint(0).uint(items);
     for (let i = 0; i < items; i++) writer.text('p').uint(1).uint(0);
-    const decoded = decodeMessage(writer.uint(0).finish());
+    const decoded = decodeMessage(writer.uint(0).uint(0).finish());
     expect(decoded.kind === 'notice' && decoded.body.rumors.suspicions.length).toBe(items);
   });
 });

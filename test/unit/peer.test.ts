@@ -23,7 +23,11 @@ function withNeighbour(): OnePeer {
     kind: 'notice',
     body: {
       type: 'rumors',
-      rumors: { members: [other.peer.membership.table.get(neighbour)?.signed].filter((signed) => signed !== undefined), suspicions: [] },
+      rumors: {
+        members: [other.peer.membership.table.get(neighbour)?.signed].filter((signed) => signed !== undefined),
+        suspicions: [],
+        removals: [],
+      },
       wanted: [],
     },
   });
@@ -34,7 +38,7 @@ function withNeighbour(): OnePeer {
 function hear(one: OnePeer, rumors: Partial<Rumors>): void {
   one.peer.receive(one.now, neighbour, {
     kind: 'notice',
-    body: { type: 'rumors', rumors: { members: [], suspicions: [], ...rumors }, wanted: [] },
+    body: { type: 'rumors', rumors: { members: [], suspicions: [], removals: [], ...rumors }, wanted: [] },
   });
   one.carryOut();
   one.advance(100);

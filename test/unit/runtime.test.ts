@@ -16,7 +16,7 @@ function oneRuntime(): Runtime {
     clock: systemClock,
     storage: openMemoryStorage(),
     network: createMemoryHub().network({ self: identity.peerId }),
-    peer: { cluster: 'c', partitions: 16, durableMin: 0, identity, self, times: defaultProbeTimes, random: systemRandom },
+    peer: { cluster: 'c', partitions: 16, durableMin: 0, founder: true, identity, self, times: defaultProbeTimes, random: systemRandom },
   });
 }
 

@@ -8,7 +8,7 @@ type AnswerEvent = Extract<MeshEvent, { type: 'answer' }>;
 
 export interface Runner {
   readonly peer: string;
-  readonly role: 'primary' | 'fallback';
+  readonly role: 'primary' | 'fallback' | 'gaining';
   /** Milliseconds after the beginning. */
   readonly askedMs: number;
   readonly answer: Pick<AnswerEvent, 'state' | 'ms' | 'made' | 'late'> | undefined;

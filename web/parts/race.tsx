@@ -54,7 +54,7 @@ function outcomeOf({ answer }: Runner): string {
 }
 
 function runnerText({ role, answer }: Runner): string {
-  const standIn = role === 'fallback' ? 'stand-in, ' : '';
+  const standIn = { fallback: 'stand-in, ', gaining: 'copying, ', primary: '' }[role];
   if (answer === undefined) return `${standIn}not yet`;
   const good = answer.state === 'stored' || answer.state === 'answered';
   if (!good) return `${standIn}${answer.state}`;

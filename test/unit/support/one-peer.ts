@@ -36,6 +36,7 @@ export class OnePeer {
       cluster,
       partitions: 16,
       durableMin: 1,
+      founder: true,
       identity: fakeIdentity(name),
       self: { host: name, zone: '', class: 'server', weight: 8, gateway: '' },
       times: defaultProbeTimes,

@@ -129,7 +129,7 @@ export class OneReplica {
 
   read(key: string): RecordSet | MeshError {
     const { outcome: fetched, done } = outcome<RecordSet>();
-    this.replica.fetch({ type: 'fetch', bucket: 'b', key: textToBytes(key) }, done);
+    this.replica.fetch({ type: 'fetch', bucket: 'b', key: textToBytes(key), n: 0 }, done);
     this.disk.run();
     return fetched.error ?? fetched.value ?? emptyRecord;
   }
