@@ -19,6 +19,8 @@ export interface ExchangeOrder {
   readonly counts: readonly number[];
   /** Compare only these, whoever owns them. Default: all that the two peers share. */
   readonly partitions?: readonly number[] | undefined;
+  /** Only the other peer gets what it lacks. */
+  readonly givesOnly?: boolean;
   readonly progress?: (now: Instant, counts: ExchangeCounts) => void;
   /** `result` is the sum over all n; the first failure ends them. */
   readonly done: (now: Instant, result: ExchangeResult) => void;
@@ -140,13 +142,14 @@ export class AntiEntropy {
   }
 
   #run(now: Instant, waiting: Waiting, counts: readonly number[], sum: ExchangeResult): void {
-    const { peer, partitions, progress } = waiting.order;
+    const { peer, partitions, givesOnly, progress } = waiting.order;
     const [n, ...rest] = waiting.aborted ? [] : counts;
     if (n === undefined) return this.#ended(now, waiting.order, sum);
     waiting.run = new ExchangeRun(this.#env, {
       peer,
       n,
       partitions,
+      givesOnly,
       progress: progress && ((then, found) => progress(then, addCounts(sum, found))),
       done: (then, { failure, compared, skipped, ...found }) => {
         const next = {

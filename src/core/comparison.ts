@@ -144,14 +144,14 @@ export class Comparison {
     return digest;
   }
 
-  /** The children of these nodes whose digests are not the other peer's, numbered within the next level. */
-  different(level: CompareLevel, nodes: readonly number[], theirs: readonly ByteString[]): number[] {
+  /** The children of these nodes whose digests are not the other peer's, numbered within the next level; with `heldOnly` those that are empty here are passed over. */
+  different(level: CompareLevel, nodes: readonly number[], theirs: readonly ByteString[], heldOnly = false): number[] {
     const found: number[] = [];
     let at = 0;
     for (const node of nodes) {
       const ours = this.below(level, node);
       ours.forEach((digest, child) => {
-        if (digest !== theirs[at + child]) found.push(node * ours.length + child);
+        if (digest !== theirs[at + child] && !(heldOnly && digest === emptyDigest)) found.push(node * ours.length + child);
       });
       at += ours.length;
     }

@@ -10,8 +10,9 @@ import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
 import { type GetCommand, type GetOutcome, GetRun } from './get-run.ts';
 import { addressOf } from './hash.ts';
-import type { ByteString, Instant } from './ids.ts';
+import type { ByteString, Instant, PeerId } from './ids.ts';
 import { KeysRun, type KeysCommand, type KeysOutcome } from './keys-run.ts';
+import { type LeaveParts, LeaveRun } from './leave-run.ts';
 import { limits } from './limits.ts';
 import { combine } from './merkle.ts';
 import type { PutCommand, PutOutcome } from './messages.ts';
@@ -31,6 +32,10 @@ export type Request =
   | { readonly type: 'partition'; readonly partition: number }
   /** Compares with all members that share partitions. */
   | { readonly type: 'repair'; readonly command: RepairCommand }
+  /** Gives up this peer's place once others have copied what it owns. */
+  | { readonly type: 'leave' }
+  /** Takes the place of a member that will not come back from it. */
+  | { readonly type: 'remove'; readonly peer: PeerId }
   /** Verifies this peer's own storage; `counts` is for the repair of what is damaged. */
   | { readonly type: 'scrub'; readonly counts: readonly number[] };
 
@@ -42,6 +47,8 @@ export type Reply =
   | { readonly type: 'partition'; readonly root: ByteString; readonly keys: number }
   | { readonly type: 'repair'; readonly outcome: RepairOutcome }
   | { readonly type: 'scrub'; readonly outcome: ScrubOutcome }
+  | { readonly type: 'left' }
+  | { readonly type: 'removed' }
   | { readonly type: 'failed'; readonly error: MeshError };
 
 type ClientRequest = Extract<Request, { type: 'get' | 'put' | 'keys' }>;
@@ -56,12 +63,14 @@ interface Active {
 export class Coordinator {
   readonly #env: Environment;
   readonly #antiEntropy: AntiEntropy;
+  readonly #leaving: LeaveParts;
   readonly #output: (id: number, reply: Reply) => void;
   readonly #active = new Map<number, Active>();
 
-  constructor(env: Environment, antiEntropy: AntiEntropy, output: (id: number, reply: Reply) => void) {
-    this.#env = env;
-    this.#antiEntropy = antiEntropy;
+  constructor(leaving: LeaveParts, output: (id: number, reply: Reply) => void) {
+    this.#leaving = leaving;
+    this.#env = leaving.env;
+    this.#antiEntropy = leaving.antiEntropy;
     this.#output = output;
   }
 
@@ -107,6 +116,19 @@ export class Coordinator {
       case 'partition':
         begin(() => {});
         return this.#lookAtPartition(now, id, request.partition);
+      case 'remove': {
+        begin(() => {});
+        const removal = this.#leaving.members.remove(now, request.peer);
+        const nobody = new MeshError('OPTION_INVALID', `there is no member ${request.peer} that could be removed`);
+        return this.#end(now, id, removal === undefined ? failure(nobody) : { type: 'removed' });
+      }
+      case 'leave': {
+        const run = new LeaveRun(this.#leaving, (then, error) =>
+          this.#end(then, id, error === undefined ? { type: 'left' } : failure(error)),
+        );
+        begin(() => run.abort());
+        return run.start(now);
+      }
       case 'repair':
       case 'scrub': {
         if ([...this.#active.values()].some((active) => isUpkeep(active.request))) {
@@ -118,6 +140,11 @@ export class Coordinator {
         return run.start(now);
       }
     }
+  }
+
+  /** A peer that was stopped while it left goes on with that. */
+  goOn(now: Instant): void {
+    if (this.#leaving.members.record.status === 'leaving') new LeaveRun(this.#leaving, () => {}).start(now);
   }
 
   #upkeep(id: number, request: Extract<Request, { type: 'repair' | 'scrub' }>): RepairRun | ScrubRun {

@@ -105,6 +105,18 @@ export type CoreEvent =
       readonly bytes: number;
       readonly waitsFor: string;
     }
+  /** How far the others have come with copying what this peer leaves to them; `hints`: what it keeps for others still. */
+  | {
+      readonly type: 'leaving';
+      readonly partitions: number;
+      readonly partitionsDone: number;
+      readonly keys: number;
+      readonly bytes: number;
+      readonly hints: number;
+      readonly waitsFor: string;
+    }
+  /** Records that others own were removed here. */
+  | { readonly type: 'cleared'; readonly keys: number }
   /** This peer owns its places now. */
   | { readonly type: 'joined'; readonly peer: string }
   | { readonly type: 'amnesia'; readonly actor: string; readonly reason: string }

@@ -48,6 +48,8 @@ export interface ExchangeOptions {
   readonly n: number;
   /** Compare only these, whoever owns them. Default: all that the two peers share. */
   readonly partitions?: readonly number[] | undefined;
+  /** Only the other peer gets what it lacks. */
+  readonly givesOnly?: boolean | undefined;
   /** Called after each key. */
   readonly progress?: ((now: Instant, counts: ExchangeCounts) => void) | undefined;
   readonly done: (now: Instant, result: ExchangeResult) => void;
@@ -126,7 +128,7 @@ export class ExchangeRun {
     this.#ask(now, { type: 'compare', n: this.#n, level, nodes, digest }, (then, answer) => {
       if (answer.type !== 'digests') return this.#end(then, 'the other peer answered something else');
       const same = level === 'all' && answer.digests.length === 0;
-      const different = same ? [] : comparison.different(level, nodes, answer.digests);
+      const different = same ? [] : comparison.different(level, nodes, answer.digests, this.#options.givesOnly);
       this.#tell(level, nodes.length, different.length, different);
       if (different.length > 0) this.#open.push({ level: deeper[level], nodes: different });
       this.#next(then);
@@ -147,7 +149,7 @@ export class ExchangeRun {
       if (answer.type !== 'leafKeys') return this.#end(then, 'the other peer answered something else');
       leafEntries(this.#env, then, this.#n, nodes, (later, ours) => {
         if (ours instanceof MeshError) return this.#end(later, ours.message);
-        const keys = differingKeys(ours, answer.entries);
+        const keys = differingKeys(ours, this.#options.givesOnly === true ? [] : answer.entries, answer.entries);
         this.#different += keys.length;
         this.#tell('leaf', nodes.length, keys.length, nodes);
         this.#repair(later, keys);
@@ -196,7 +198,7 @@ export class ExchangeRun {
         const store = { type: 'store', bucket, key, n: this.#n, owner: undefined, ordered: false } as const;
         const merged = merge(ours, theirs);
         const order = compareSets(ours, theirs);
-        const receive = order === 'before' || order === 'concurrent';
+        const receive = (order === 'before' || order === 'concurrent') && this.#options.givesOnly !== true;
         const send = order === 'after' || order === 'concurrent';
         let open = Number(receive) + Number(send);
         const settled = (last: Instant, stored: boolean): void => {
@@ -285,12 +287,13 @@ function leafEntries(
   next(now, 0);
 }
 
-function differingKeys(ours: readonly LeafEntry[], theirs: readonly LeafEntry[]): Address[] {
+/** Keys of ours that `known` does not have as they are, and keys of theirs that we do not have so. */
+function differingKeys(ours: readonly LeafEntry[], theirs: readonly LeafEntry[], known: readonly LeafEntry[]): Address[] {
   const nameOf = ({ bucket, key, digest }: LeafEntry): string => `${bucket}\0${key}\0${digest}`;
-  const known = new Set(ours.map(nameOf));
-  const asked = new Set(theirs.map(nameOf));
+  const held = new Set(ours.map(nameOf));
+  const asked = new Set(known.map(nameOf));
   const different = new Map<string, Address>();
-  for (const entry of [...ours.filter((own) => !asked.has(nameOf(own))), ...theirs.filter((their) => !known.has(nameOf(their)))]) {
+  for (const entry of [...ours.filter((own) => !asked.has(nameOf(own))), ...theirs.filter((their) => !held.has(nameOf(their)))]) {
     different.set(`${entry.bucket}\0${entry.key}`, addressOf(entry.bucket, entry.key));
   }
   return [...different.values()];

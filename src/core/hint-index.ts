@@ -127,6 +127,13 @@ export class HintIndex {
     if (this.#owners.get(hint.owner)?.has(nameOf(hint)) !== true) this.keep(hint);
   }
 
+  /** Whether the record is kept for anyone. */
+  keeps(address: Address): boolean {
+    const name = recordName(address.bucket, address.key);
+    for (const hints of this.#owners.values()) if (hints.has(name)) return true;
+    return false;
+  }
+
   /** Whether the record is kept for someone besides this hint's owner. */
   isKeptForAnother(hint: Hint): boolean {
     const name = nameOf(hint);

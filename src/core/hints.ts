@@ -33,6 +33,8 @@ export class Hints {
   readonly #env: Environment;
   readonly #disk: Disk;
   readonly #delivering = new Set<PeerId>();
+  /** This peer leaves: what it keeps for those that cannot be reached goes to other primaries at once. */
+  draining = false;
 
   constructor(env: Environment, disk: Disk) {
     this.#env = env;
@@ -144,7 +146,7 @@ export class Hints {
 
   /** Gives the hints of an owner, all or those that are too old, to other primaries. */
   #reroute(now: Instant, owner: PeerId, why: 'rerouted' | 'expired'): void {
-    const oldest = now.wall - this.#index.limits.maxAgeMs;
+    const oldest = this.draining ? Infinity : now.wall - this.#index.limits.maxAgeMs;
     const moves: Move[] = [];
     for (const hint of this.#index.of(owner)) {
       if (moves.length >= movesMax || (why === 'expired' && hint.keptAt > oldest)) break;

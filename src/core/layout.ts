@@ -94,6 +94,14 @@ export const prefixRange = (prefix: string, limit: number): StorageRange => ({ f
 /** The leaves of all trees of one n. */
 export const treesRange = (n: number): StorageRange => prefixRange(`t${String.fromCharCode(n)}`, limits.membersMax);
 
+/** The first record from a partition on. */
+export const firstRecordRange = (partition: number, partitions: number): StorageRange => ({
+  from: bytes(`r${u32Bytes(partition * (2 ** 32 / partitions))}`),
+  to: bytes('s'),
+  limit: 1,
+  keysOnly: true,
+});
+
 /** All records of a partition from `after` (exclusive) on. */
 export function recordsRange(partition: number, partitions: number, limit: number, after?: ByteString): StorageRange {
   const span = 2 ** 32 / partitions;

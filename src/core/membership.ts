@@ -426,7 +426,8 @@ export class Membership implements MembersView {
   }
 }
 
-function readSigned(bytes: Uint8Array): SignedMember | undefined {
+/** Undefined when the row is damaged. */
+export function readSigned(bytes: Uint8Array): SignedMember | undefined {
   try {
     return decodeSigned(bytes);
   } catch (error) {

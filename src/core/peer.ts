@@ -9,6 +9,7 @@
 import { fromByteString, textToBytes, toByteString, hex } from './bytes.ts';
 import { AntiEntropy } from './anti-entropy.ts';
 import { Calls } from './calls.ts';
+import { Clearing, emptyStore } from './clearing.ts';
 import { Coordinator, type Request, type Reply } from './coordinator.ts';
 import { Disk, type DiskAnswer, type DiskRequest } from './disk.ts';
 import type { Environment } from './environment.ts';
@@ -21,8 +22,8 @@ import { Hints } from './hints.ts';
 import type { Identity } from './identity.ts';
 import { addressOf } from './hash.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
-import { metaKey, removalKey } from './layout.ts';
-import { Membership, type SelfDescription } from './membership.ts';
+import { memberKey, metaKey, removalKey } from './layout.ts';
+import { Membership, readSigned, type SelfDescription } from './membership.ts';
 import type { Answer, Call, Message, Rumors } from './messages.ts';
 import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
@@ -86,6 +87,7 @@ export class Peer {
   readonly #antiEntropy: AntiEntropy;
   readonly #takeover: Takeover;
   readonly #reaper: Reaper;
+  readonly #clearing: Clearing;
   /** Whether anyone wants the events. */
   watched = true;
   #outbox: Output[] = [];
@@ -147,7 +149,9 @@ export class Peer {
     this.#takeover = new Takeover(this.#env, this.membership, this.#disk, this.#antiEntropy);
     this.#reaper = new Reaper(this.#env, this.#disk, options.reaping ?? defaultReaperTimes, () => this.membership.everyone());
     this.hints = new Hints(this.#env, this.#disk);
-    this.coordinator = new Coordinator(this.#env, this.#antiEntropy, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
+    const parts = { env: this.#env, members: this.membership, antiEntropy: this.#antiEntropy, hints: this.hints };
+    this.coordinator = new Coordinator(parts, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
+    this.#clearing = new Clearing(this.#env, this.membership, this.#disk, this.#antiEntropy);
   }
 
   get started(): boolean {
@@ -176,9 +180,12 @@ export class Peer {
   start(now: Instant, addresses: readonly string[]): void {
     const { cluster, partitions, random } = this.#options;
     const clusterName = textToBytes(`${cluster}/${partitions}`);
-    this.#disk.read([metaKey('cluster'), metaKey('store'), metaKey('floor')], (_now, rows) => {
+    const { peerId } = this.#options.identity;
+    this.#disk.read([metaKey('cluster'), metaKey('store'), metaKey('floor'), memberKey(peerId), removalKey(peerId)], (_now, rows) => {
       if (rows instanceof MeshError) return this.#startDone(rows);
-      const [clusterRow, storeRow, floorRow] = rows.map((row) => (row === undefined ? undefined : toByteString(row)));
+      const [clusterRow, storeRow, floorRow, memberRow, removalRow] = rows.map((row) =>
+        row === undefined ? undefined : toByteString(row),
+      );
       if (clusterRow !== undefined && clusterRow !== clusterName) {
         const message = `the data folder belongs to cluster ${clusterRow}, not ${clusterName} (name/partitions): use another folder or that cluster`;
         return this.#startDone(new MeshError('OPTION_INVALID', message));
@@ -188,32 +195,43 @@ export class Peer {
       const change = { key: metaKey('cluster'), value: Uint8Array.from(clusterName, (letter) => letter.charCodeAt(0)) };
       this.#disk.write([change, this.replica.storeChange()], (_, written) => {
         if (written instanceof MeshError) return this.#startDone(written);
-        this.#startMachines(addresses);
+        this.#startMachines(addresses, hasLost(memberRow, removalRow));
       });
     });
     this.#turn(now);
   }
 
-  #startMachines(addresses: readonly string[]): void {
+  /** `isEmptied`: it has lost its place in the cluster since, and what it stores may have been deleted. */
+  #startMachines(addresses: readonly string[], isEmptied: boolean): void {
     this.replica.records.trees.start((now, treesError) => {
       if (treesError instanceof MeshError) return this.#startDone(treesError);
-      this.#startMembers(now, addresses);
+      this.#startHints(now, addresses, isEmptied);
     });
   }
 
-  #startMembers(now: Instant, addresses: readonly string[]): void {
-    this.hints.start(now, (_, hintsError) => {
+  #startHints(now: Instant, addresses: readonly string[], isEmptied: boolean): void {
+    this.hints.start(now, (then, hintsError) => {
       if (hintsError !== undefined) return this.#startDone(hintsError);
-      this.replica.awaitRecognition();
-      this.membership.start(addresses, (_members, membersError) => {
-        if (membersError !== undefined) return this.#startDone(membersError);
-        this.#takeover.start((now, error) => {
-          this.#startDone(error);
-          if (error !== undefined) return;
-          this.#deliverHints(now);
-          this.#antiEntropy.start(now);
-          this.#reaper.start(now);
-        });
+      if (!isEmptied) return this.#startMembers(addresses);
+      emptyStore(this.#env, this.#options.partitions, then, (_, error) => {
+        if (error !== undefined) return this.#startDone(error);
+        this.#startMembers(addresses);
+      });
+    });
+  }
+
+  #startMembers(addresses: readonly string[]): void {
+    this.replica.awaitRecognition();
+    this.membership.start(addresses, (_members, membersError) => {
+      if (membersError !== undefined) return this.#startDone(membersError);
+      this.#takeover.start((now, error) => {
+        this.#startDone(error);
+        if (error !== undefined) return;
+        this.#deliverHints(now);
+        this.#antiEntropy.start(now);
+        this.#reaper.start(now);
+        this.#clearing.start(now);
+        this.coordinator.goOn(now);
       });
     });
   }
@@ -323,6 +341,7 @@ export class Peer {
     if (!this.#started) return;
     this.#antiEntropy.ringMayHaveChanged(now);
     this.#takeover.look(now);
+    this.#clearing.ringMayHaveChanged(now);
   }
 
   #send(to: PeerId, message: Message): void {
@@ -396,4 +415,11 @@ export class Peer {
         return answer(now, this.membership.compared(call.view));
     }
   }
+}
+
+/** Whether the peer left or was removed, as far as it had stored. */
+function hasLost(memberRow: ByteString | undefined, removalRow: ByteString | undefined): boolean {
+  if (memberRow === undefined) return false;
+  const record = readSigned(fromByteString(memberRow))?.record;
+  return record !== undefined && (record.status === 'left' || record.joined <= Number(removalRow ?? -1));
 }

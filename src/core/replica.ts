@@ -286,6 +286,18 @@ export class Replica {
     });
   }
 
+  /** Removes a record that others own, if it still has this digest. `done` says whether it is gone. */
+  discard(now: Instant, address: Address, digest: ByteString, done: (now: Instant, gone: boolean) => void): void {
+    this.records.readHeld(address, (read, held) => {
+      if (held instanceof MeshError) return done(read, false);
+      if (held.n === 0) return done(read, true);
+      this.records.open(now, address, held.n, (then, local) => {
+        if (local instanceof MeshError || recordDigest(address, local) !== digest || this.hints.keeps(address)) return done(then, false);
+        this.records.save(address, emptyRecord, this.#raiseFloor(local), (later, error) => done(later, error === undefined));
+      });
+    });
+  }
+
   /**
    * A hint has been delivered: its owner holds `delivered`. Removes the hint unless the record changed since; with the last hint the copy too, where this peer is
    * no primary. `done` says whether the hint is gone.

@@ -136,6 +136,7 @@ export class Cluster {
     for (const { up, serving, core } of this.peers) {
       if (!up) continue;
       if (!serving || core === undefined || core.membership.placement.ring.members.length !== this.#placed) return false;
+      if (!core.membership.placement.isSettled) return false;
       digests.add(core.membership.placement.digest);
     }
     return digests.size === 1;

@@ -4,7 +4,7 @@
  */
 
 /** All kinds of events there are; their order is part of the hash. */
-const eventKinds = ['message', 'gossip', 'up', 'down', 'dial', 'disk', 'wake', 'life', 'client', 'fault', 'watch'] as const;
+const eventKinds = ['message', 'gossip', 'up', 'down', 'dial', 'disk', 'wake', 'life', 'client', 'fault', 'watch', 'mover'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
 const kindNumbers = Object.fromEntries(eventKinds.map((kind, index) => [kind, index])) as Record<EventKind, number>;

@@ -7,6 +7,7 @@ import type { SeededRandom } from '../core/random.ts';
 import { between, happens, pick, shuffled, skewed, waiting } from './chance.ts';
 import type { Cluster } from './cluster.ts';
 import type { SimPeer } from './sim-peer.ts';
+import { Movers } from './movers.ts';
 import { crossings, type SplitShape, splitShapes } from './splits.ts';
 import type { StorageSnapshot } from './storage.ts';
 
@@ -16,11 +17,13 @@ const frameFaultNames = ['loss', 'delay', 'gossip'] as const;
 const beyondFaultNames = ['duplicate', 'reorder', 'replay'] as const;
 /** Faults that strike now and then. */
 const eventFaultNames = ['reset', 'oneWay', ...splitShapes, 'flap', 'clog', 'kill', 'killAll', 'pause', 'clock', 'slowDisk'] as const;
+/** Members come and go. */
+export const moverFaultNames = ['leave', 'remove'] as const;
 /** Faults of the disk, after which a peer may have forgotten what it said. */
 export const diskFaultNames = ['ioError', 'diskFull', 'tornWrite', 'bitFlip', 'wipe', 'rollback'] as const;
 /** After these a copy of what was acknowledged is gone. */
-export const forgettingFaultNames = ['tornWrite', 'wipe', 'rollback', 'silentRollback'] as const;
-type ForgettingFaultName = (typeof forgettingFaultNames)[number];
+export const forgettingFaultNames = ['tornWrite', 'wipe', 'rollback', 'silentRollback', 'remove'] as const;
+type ForgettingFaultName = Exclude<(typeof forgettingFaultNames)[number], 'remove'>;
 
 /**
  * What peers do not get over by themselves. A damaged record gives errors, and is mended when it is read; a scrub that finds the others is not there yet. A disk
@@ -29,11 +32,15 @@ type ForgettingFaultName = (typeof forgettingFaultNames)[number];
 const unmendedFaultNames = ['bitRot', 'silentRollback'] as const;
 
 type FrameFaultName = (typeof frameFaultNames)[number] | (typeof beyondFaultNames)[number];
-type StrikeName = (typeof eventFaultNames)[number] | (typeof diskFaultNames)[number] | (typeof unmendedFaultNames)[number];
+type StrikeName =
+  | (typeof eventFaultNames)[number]
+  | (typeof moverFaultNames)[number]
+  | (typeof diskFaultNames)[number]
+  | (typeof unmendedFaultNames)[number];
 export type FaultName = FrameFaultName | StrikeName;
 
 /** All that the ports allow to happen, and that peers get over by themselves. */
-export const allFaultNames: readonly FaultName[] = [...frameFaultNames, ...eventFaultNames, ...diskFaultNames];
+export const allFaultNames: readonly FaultName[] = [...frameFaultNames, ...eventFaultNames, ...moverFaultNames, ...diskFaultNames];
 export const knownFaultNames: readonly FaultName[] = [...allFaultNames, ...unmendedFaultNames, ...beyondFaultNames];
 
 /** Mean pause between two strikes. */
@@ -52,6 +59,8 @@ const pauseMs: Record<StrikeName, number> = {
   pause: 6000,
   clock: 4000,
   slowDisk: 5000,
+  leave: 12_000,
+  remove: 25_000,
   ioError: 6000,
   diskFull: 12_000,
   tornWrite: 20_000,
@@ -80,6 +89,7 @@ export class FaultDriver {
   readonly #snapshots = new Map<number, StorageSnapshot>();
   /** The one peer whose disk forgets in this run: two that forget together can take acknowledged writes with them, and no store can help that. */
   readonly #forgetful: number;
+  readonly #movers: Movers | undefined;
   #stopped = false;
   #splits = 0;
 
@@ -88,6 +98,8 @@ export class FaultDriver {
     this.#names = names;
     this.#random = cluster.world.stream('faults');
     this.#forgetful = this.#random.below(cluster.peers.length);
+    const hasMovers = moverFaultNames.some((name) => names.includes(name));
+    this.#movers = hasMovers ? new Movers(cluster, cluster.world.stream('movers'), (delayMs, act) => this.#later(delayMs, act)) : undefined;
   }
 
   /** Gossip promises nothing, not even while the mesh comes together. */
@@ -126,6 +138,7 @@ export class FaultDriver {
   /** Ends all faults and lets everybody live again. */
   heal(): void {
     this.#stopped = true;
+    this.#movers?.heal();
     const { network, peers } = this.#cluster;
     Object.assign(network.faults, { loss: 0, delay: 0, duplicate: 0, reorder: 0, replay: 0, gossipLoss: 0, gossipDuplicate: 0 });
     network.mendAll();
@@ -180,6 +193,10 @@ export class FaultDriver {
         return this.#pause();
       case 'clock':
         return this.#jumpClock();
+      case 'leave':
+        return this.#movers?.leave() ?? false;
+      case 'remove':
+        return this.#movers?.remove() ?? false;
       case 'slowDisk':
       case 'ioError':
       case 'diskFull':

@@ -15,6 +15,7 @@ import { allFaultNames, diskFaultNames, drawFaults, FaultDriver, type FaultName,
 import { defaultFinish, Finish } from './finish.ts';
 import type { HistoryRow } from './history.ts';
 import { bites, summarize, type Summary } from './summary.ts';
+import { checkStrays } from './strays-check.ts';
 import { checkTrees } from './trees-check.ts';
 import { type TraceLine, World } from './world.ts';
 import { Workload } from './workload.ts';
@@ -227,7 +228,7 @@ export class Simulation {
       else finish.converge(keys);
       finish.readReplicas(keys);
       if (diskFaultNames.some((name) => this.faultNames.includes(name))) world.runFor(recountMs);
-      this.#violations.push(...checkTrees(cluster, keys, partitions, quorum.n));
+      this.#violations.push(...checkTrees(cluster, keys, partitions, quorum.n), ...checkStrays(cluster));
     });
     const history = [...workload.history, ...finish.rows];
     const violations = [...this.#violations];

@@ -10,6 +10,7 @@ export type CheckName =
   | 'convergence'
   | 'values'
   | 'trees'
+  | 'strays'
   | 'liveness'
   | 'exception';
 

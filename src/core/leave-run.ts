@@ -1,0 +1,129 @@
+/**
+ * Leaving: this peer says that it leaves, and owns what it has until others have copied it; then it is gone, and may be stopped (TR3).
+ *
+ * Those that gain what it owns copy it by themselves, from it and from the others (`takeover.ts`). Meanwhile it makes sure that its fellow owners have what it has, and gives
+ * what it keeps for others away. All of it may be begun again at any time: a peer that is stopped in the middle goes on when it is started.
+ */
+
+import type { AntiEntropy } from './anti-entropy.ts';
+import type { Environment } from './environment.ts';
+import { MeshError } from './errors.ts';
+import type { Hints } from './hints.ts';
+import type { Instant, PeerId } from './ids.ts';
+import type { Membership } from './membership.ts';
+import { isGone, stateOf } from './member-table.ts';
+import type { TakeoverProgress } from './messages.ts';
+import { RepairRun } from './repair-run.ts';
+
+const lookMs = 250;
+const callTimeoutMs = 2000;
+const farewellMs = 3000;
+
+export interface LeaveParts {
+  readonly env: Environment;
+  readonly members: Membership;
+  readonly antiEntropy: AntiEntropy;
+  readonly hints: Hints;
+}
+
+export class LeaveRun {
+  readonly #parts: LeaveParts;
+  readonly #done: (now: Instant, error: MeshError | undefined) => void;
+  readonly #progress = new Map<PeerId, TakeoverProgress>();
+  #compared = false;
+  #ended = false;
+
+  constructor(parts: LeaveParts, done: (now: Instant, error: MeshError | undefined) => void) {
+    this.#parts = parts;
+    this.#done = done;
+  }
+
+  start(now: Instant): void {
+    const { members } = this.#parts;
+    const { status } = members.record;
+    if (status === 'left') return this.#done(now, undefined);
+    const others = members.placement.ring.members.filter(
+      ({ peer }) => peer !== members.self && !members.placement.movers.leaving.has(peer),
+    );
+    const owns = members.placement.ring.members.some(({ peer }) => peer === members.self);
+    if (owns && others.length === 0) {
+      return this.#done(now, new MeshError('OPTION_INVALID', 'no other member would own the data: let another one join first'));
+    }
+    this.#parts.hints.draining = true;
+    if (status === 'joining') return this.#farewell(now);
+    members.become(now, 'leaving');
+    this.#compare(now);
+    this.#look(now);
+  }
+
+  /** Ends the waiting, not the leaving. */
+  abort(): void {
+    this.#ended = true;
+  }
+
+  /** Its fellow owners have what it has. */
+  #compare(now: Instant): void {
+    const { env, antiEntropy } = this.#parts;
+    const run = new RepairRun(env, antiEntropy, { partitions: undefined, counts: [] }, (then, { failed }) => {
+      const unwell = failed.some(({ peer }) => this.#isPresent(peer));
+      if (!unwell) this.#compared = true;
+      else if (!this.#ended) env.timers.at(then.mono + lookMs, (later) => this.#compare(later));
+    });
+    run.start(now);
+  }
+
+  #isPresent(peer: PeerId): boolean {
+    const member = this.#parts.members.table.get(peer);
+    return member !== undefined && !isGone(member) && stateOf(member) !== 'dead';
+  }
+
+  #look(now: Instant): void {
+    if (this.#ended) return;
+    const { env, members, hints } = this.#parts;
+    const { placement, self } = members;
+    const heirs = [...members.table.all()].map(({ signed }) => signed.record.peer).filter((peer) => peer !== self && this.#isPresent(peer));
+    const options = { timeoutMs: callTimeoutMs, ring: placement.digest };
+    for (const peer of heirs) {
+      env.calls.ask(now, peer, { type: 'takeover', placement: placement.digest }, options, (_, answer) => {
+        if (typeof answer === 'object' && answer.type === 'takenOver') this.#progress.set(peer, answer.progress);
+        else this.#progress.delete(peer);
+      });
+    }
+    const known = heirs.map((peer) => this.#progress.get(peer));
+    const isTaken = known.every((progress) => progress?.ready === true) && placement.movers.leaving.has(self);
+    this.#tell(known, hints.held);
+    if (isTaken && this.#compared && hints.held === 0) return this.#farewell(now);
+    env.timers.at(now.mono + lookMs, (then) => this.#look(then));
+  }
+
+  #tell(known: readonly (TakeoverProgress | undefined)[], hints: number): void {
+    const sum = { partitions: 0, partitionsDone: 0, keys: 0, bytes: 0 };
+    let waitsFor = '';
+    for (const progress of known) {
+      sum.partitions += progress?.partitions ?? 0;
+      sum.partitionsDone += progress?.partitionsDone ?? 0;
+      sum.keys += progress?.keys ?? 0;
+      sum.bytes += progress?.bytes ?? 0;
+      waitsFor ||= progress?.waitsFor ?? '';
+    }
+    this.#parts.env.emit({ type: 'leaving', ...sum, hints, waitsFor });
+  }
+
+  /** It is gone once the others know. */
+  #farewell(now: Instant): void {
+    const { env, members } = this.#parts;
+    members.become(now, 'left');
+    const until = now.mono + farewellMs;
+    const waiting = new Set([...env.calls.links()].filter((peer) => this.#isPresent(peer)));
+    const look = (then: Instant): void => {
+      if (waiting.size === 0 || then.mono > until) return this.#done(then, undefined);
+      for (const peer of waiting) {
+        members.confirm(then, peer, callTimeoutMs, (_, knows) => {
+          if (knows) waiting.delete(peer);
+        });
+      }
+      env.timers.at(then.mono + lookMs / 5, look);
+    };
+    look(now);
+  }
+}
