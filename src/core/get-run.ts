@@ -77,10 +77,13 @@ export class GetRun {
   #writingBack = false;
   #replied = false;
   #cancelTimers: (() => void)[] = [];
+  readonly #isAgain: boolean;
   /** Where rings differed this run has ended, and the next one goes on. */
   #next: GetRun | undefined;
 
-  constructor(env: Environment, command: GetCommand, reply: Reply) {
+  /** `isAgain`: it goes on where rings differed, and links to replicas that have just become known may not be there yet. */
+  constructor(env: Environment, command: GetCommand, reply: Reply, isAgain = false) {
+    this.#isAgain = isAgain;
     this.#env = env;
     this.#command = command;
     this.#address = addressOf(command.bucket, command.key);
@@ -215,7 +218,7 @@ export class GetRun {
     const leftMs = this.#startedAt + this.#command.budgetMs - now.mono - beginAgainMs;
     if (leftMs <= 0) return this.#giveUp(now);
     this.#end();
-    this.#next = new GetRun(this.#env, { ...this.#command, budgetMs: leftMs }, this.#reply);
+    this.#next = new GetRun(this.#env, { ...this.#command, budgetMs: leftMs }, this.#reply, true);
     this.#cancelTimers.push(this.#env.timers.at(now.mono + beginAgainMs, (then) => this.#next?.start(then)));
   }
 
@@ -241,6 +244,7 @@ export class GetRun {
     // Nobody is left to ask. A value that one replica has is still an answer, where fallbacks may answer at all; absence is not.
     const heard = this.#readings.filter((reading) => reading.state === 'answered').length;
     if (this.#command.mode !== 'strict' && heard >= this.#command.r && this.#merged.context.length > 0) this.#finish(now);
+    else if (this.#isAgain) this.#beginAgain(now);
     else this.#giveUp(now);
   }
 

@@ -19,6 +19,7 @@ import type { Answer, MemberRecord, MemberStatus, MemberSummary, Notice, Removal
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
+import { Renewal } from './renewal.ts';
 import type { Standing } from './replica.ts';
 import type { MembersView } from './targets.ts';
 import type { Timers } from './timers.ts';
@@ -75,6 +76,10 @@ export class Membership implements MembersView {
   /** Its own record as its store has it from the run before. */
   #remembered: MemberRecord | undefined;
   #hasAppeared = false;
+  /** Members that the store remembers, and those that have said what they remember of it. */
+  #others = 0;
+  readonly #recognisedBy = new Set<PeerId>();
+  readonly renewal: Renewal;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -83,6 +88,7 @@ export class Membership implements MembersView {
     const { calls, timers, random, times } = options;
     const accuse = (now: Instant, suspicion: Suspicion): void => this.#hearSuspicion(now, suspicion);
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
+    this.renewal = new Renewal(timers, () => this.#renew());
     this.#record = {
       ...options.self,
       peer: this.self,
@@ -135,7 +141,6 @@ export class Membership implements MembersView {
   #startTable(addresses: readonly string[], done: (now: Instant, error: MeshError | undefined) => void): void {
     this.#options.disk.range(prefixRange('mmember/', limits.membersMax), (now, entries) => {
       if (entries instanceof MeshError) return done(now, entries);
-      let remembersOthers = false;
       for (const [, bytes] of entries) {
         const signed = readSigned(bytes);
         // The others will tell of a member whose row is damaged.
@@ -143,18 +148,21 @@ export class Membership implements MembersView {
         if (!this.table.accept(signed)) continue;
         if (signed.record.peer === this.self) this.#remembered = signed.record;
         else {
-          remembersOthers ||= signed.record.status !== 'left' && this.table.get(signed.record.peer)?.removed !== true;
+          if (signed.record.status !== 'left' && this.table.get(signed.record.peer)?.removed !== true) this.#others++;
           this.#options.connect(signed.record.peer, signed.record.addresses);
         }
       }
       if (this.#remembered !== undefined) this.#goOn(this.#remembered);
       this.#record = { ...this.#record, addresses };
-      if (remembersOthers) this.#options.timers.at(now.mono + aloneMs, (then) => this.#appear(then, 'unknown'));
+      const late = (then: Instant): void => this.#appear(then, this.#recognisedBy.size > 0 ? 'known' : 'unknown');
+      if (this.#others > 0) this.#options.timers.at(now.mono + aloneMs, late);
       else this.#appear(now, 'known');
       this.#prober.start(now);
       this.#scheduleSync(now);
       this.#scheduleFounding(now, now.mono);
       done(now, undefined);
+      // Links that came up while the storage was read.
+      for (const peer of this.#options.calls.links()) this.compareWith(now, peer);
     });
   }
 
@@ -224,17 +232,30 @@ export class Membership implements MembersView {
   }
 
   /**
-   * Another member's first word of this peer, before it hears the new record: when it remembers a later run than the peer's own store, that was set back, or is a
-   * copy (VR3). A later sequence is no sign: the last word of a tab that closes is told and often not stored any more.
+   * Another member's first word of this peer, before it hears the new record: when it remembers a later incarnation than the peer's own store, that was set back,
+   * or is a copy (VR3). Some may not have heard of the last one, so most are asked. A later sequence is no sign: the last word of a tab that closes is told and often
+   * not stored any more.
    */
-  #recognise(now: Instant, summary: readonly MemberSummary[] | undefined): void {
+  #recognise(now: Instant, by: PeerId, summary: readonly MemberSummary[] | undefined): void {
     if (this.#hasAppeared) return;
     const known = summary?.find(({ peer }) => peer === this.self);
     if (known?.removed === true && known.joined >= this.#record.joined && this.#remembered !== undefined) return this.#options.evicted();
-    const incarnation = known?.incarnation ?? -1;
-    const isSetBack = incarnation > (this.#remembered?.incarnation ?? -1);
-    if (isSetBack && known !== undefined) this.#takeBack({ ...known, incarnation: Math.max(this.#record.incarnation - 1, incarnation) });
-    this.#appear(now, isSetBack ? 'setBack' : 'known');
+    if (known !== undefined && known.incarnation > (this.#remembered?.incarnation ?? -1)) {
+      this.#takeBack({ ...known, incarnation: Math.max(this.#record.incarnation - 1, known.incarnation) });
+      return this.#appear(now, 'setBack');
+    }
+    this.#recognisedBy.add(by);
+    if (this.#recognisedBy.size * 2 > this.#others) this.#appear(now, 'known');
+  }
+
+  /** Stores the new incarnation first: one that only others knew would make the next start take the store for one that was set back. */
+  #renew(): void {
+    const { incarnation, sequence } = this.#record;
+    const next = this.table.sign({ ...this.#record, incarnation: incarnation + 1, sequence: sequence + 1 });
+    this.#options.disk.write([{ key: memberKey(this.self), value: encodeSigned(next) }], (then, written) => {
+      const isNewest = this.#record.incarnation === incarnation && this.#record.sequence === sequence;
+      if (!(written instanceof MeshError) && isNewest) this.#announce(then, { incarnation: incarnation + 1 });
+    });
   }
 
   /** Others remember more of this peer than its store does: it is what they say, without the records that go with it. */
@@ -391,7 +412,7 @@ export class Membership implements MembersView {
 
   #compared(now: Instant, peer: PeerId, result: Answer | CallFailure): void {
     if (typeof result === 'string' || result.type !== 'synced') return;
-    this.#recognise(now, result.summary);
+    this.#recognise(now, peer, result.summary);
     if (result.summary === undefined) return;
     const { ours, theirs } = this.table.difference(result.summary);
     if (ours.length > 0 || theirs.length > 0) this.#tell(peer, ours, theirs);

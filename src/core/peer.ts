@@ -115,6 +115,7 @@ export class Peer {
       random,
       emit,
       hints: options.hints,
+      minted: (now) => this.membership.renewal.minted(now),
     });
     this.membership = new Membership({
       ...options,

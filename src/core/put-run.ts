@@ -46,8 +46,6 @@ export class PutRun {
   #supply: Supply;
   #writings: Writing[] = [];
   readonly #run: number;
-  /** The owners that the strict quorum is one of. */
-  #among: number;
   #startedAt = 0;
   readonly #reply: Reply;
   #minted: Minted | undefined;
@@ -66,7 +64,6 @@ export class PutRun {
     this.#supply = new Supply(this.#address, command.n, env.members, env.calls);
     this.#reply = reply;
     this.#run = env.nextRun();
-    this.#among = this.#supply.among;
     this.#tally = this.#openTally();
   }
 
@@ -129,7 +126,8 @@ export class PutRun {
   }
 
   #replicate(now: Instant, standingIn: readonly PeerId[]): void {
-    this.#among = this.#supply.among;
+    // While the own copy was written.
+    if (this.#hasMoved()) return this.#replicateAnew(now);
     for (const peer of this.#supply.gaining) {
       if (peer === this.#env.members.self) continue;
       const writing: Writing = { peer, role: 'gaining', owner: undefined, state: 'pending', durable: false, standInAsked: true };
@@ -177,7 +175,7 @@ export class PutRun {
   }
 
   #hasMoved(): boolean {
-    return this.#isStrict && this.#supply.among !== this.#among;
+    return this.#isStrict && !this.#supply.isCurrent;
   }
 
   #askAgain(now: Instant, writing: Writing): void {
@@ -200,7 +198,7 @@ export class PutRun {
     const record = this.#minted?.record;
     if (record === undefined) return;
     this.#tellHop(writing);
-    const among = this.#isStrict && writing.role !== 'fallback' ? this.#among : undefined;
+    const among = this.#isStrict && writing.role !== 'fallback' ? this.#supply.among : undefined;
     const call = { type: 'store', bucket, key, n, record, owner: writing.owner, ordered: resolver !== 'siblings', among } as const;
     const options = { timeoutMs: Math.max(budgetMs, backgroundMs), ring: members.placement.digest };
     calls.ask(now, writing.peer, call, options, (then, result) => this.#answered(then, writing, result));

@@ -38,6 +38,8 @@ export interface ReplicaOptions {
   readonly random: Random;
   readonly emit: (event: CoreEvent) => void;
   readonly hints?: HintLimits | undefined;
+  /** Called when a dot has been given and is durable. */
+  readonly minted?: (now: Instant) => void;
 }
 
 type Done<T> = (now: Instant, result: T | MeshError) => void;
@@ -55,6 +57,7 @@ export class Replica {
   readonly #clock = new HybridClock();
   readonly #emit: (event: CoreEvent) => void;
   readonly #random: Random;
+  readonly #minted: (now: Instant) => void;
   #storeId = '';
   #epoch = 0;
   #actor = actorOf('', 0);
@@ -70,6 +73,7 @@ export class Replica {
     this.records = new Records(options.disk, options.partitions);
     this.#emit = options.emit;
     this.#random = options.random;
+    this.#minted = options.minted ?? (() => {});
   }
 
   /** Who mints at this store now. */
@@ -160,7 +164,10 @@ export class Replica {
       if (refusal !== undefined) return done(then, refusal);
       const hints = this.#hintsFor(then, owners, address, command.n, record);
       if (hints instanceof MeshError) return done(then, hints);
-      this.#save(address, record, hints, (later, error) => done(later, error === undefined ? { record, dot } : uncertain(error)));
+      this.#save(address, record, hints, (later, error) => {
+        if (error === undefined) this.#minted(later);
+        done(later, error === undefined ? { record, dot } : uncertain(error));
+      });
     });
   }
 

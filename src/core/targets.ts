@@ -37,6 +37,7 @@ export class Supply {
   readonly gaining: readonly PeerId[];
   readonly #members: MembersView;
   readonly #calls: Calls;
+  readonly #placement: Placement;
   readonly #partition: number;
   readonly #n: number;
   #fallbacks: Generator<PeerId> | undefined;
@@ -45,6 +46,7 @@ export class Supply {
     const { placement } = members;
     this.#members = members;
     this.#calls = calls;
+    this.#placement = placement;
     this.#partition = placement.partition(address.position);
     this.#n = n;
     this.primaries = placement.primaries(this.#partition, n);
@@ -75,9 +77,15 @@ export class Supply {
     }
   }
 
-  /** The primaries by the ring of now have this name: of a strict quorum all must agree on it. */
+  /** The owners that this is a supply of have this name: of a strict quorum all must agree on it. */
   get among(): number {
-    return this.#members.placement.nameOf(this.#partition, this.#n);
+    return this.#placement.nameOf(this.#partition, this.#n);
+  }
+
+  /** Whether they are the owners by the ring of now, too. */
+  get isCurrent(): boolean {
+    const { placement } = this.#members;
+    return placement === this.#placement || placement.nameOf(this.#partition, this.#n) === this.among;
   }
 
   receipt(target: Target, state: Receipt['state'], durable: boolean): Receipt {

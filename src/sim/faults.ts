@@ -20,16 +20,15 @@ const eventFaultNames = ['reset', 'oneWay', ...splitShapes, 'flap', 'clog', 'kil
 /** Members come and go. */
 export const moverFaultNames = ['leave', 'remove'] as const;
 /** Faults of the disk, after which a peer may have forgotten what it said. */
-export const diskFaultNames = ['ioError', 'diskFull', 'tornWrite', 'bitFlip', 'wipe', 'rollback'] as const;
+export const diskFaultNames = ['ioError', 'diskFull', 'tornWrite', 'bitFlip', 'wipe', 'rollback', 'silentRollback'] as const;
+/** A younger snapshot may come back unnoticed when no store is told to be newer: peers renew what the others remember every ten seconds. */
+const snapshotAgeMs = 15_000;
 /** After these a copy of what was acknowledged is gone. */
 export const forgettingFaultNames = ['tornWrite', 'wipe', 'rollback', 'silentRollback', 'remove'] as const;
 type ForgettingFaultName = Exclude<(typeof forgettingFaultNames)[number], 'remove'>;
 
-/**
- * What peers do not get over by themselves. A damaged record gives errors, and is mended when it is read; a scrub that finds the others is not there yet. A disk
- * that was set back without a word shows that only when others tell of later versions; until then dots are given again (VR3).
- */
-const unmendedFaultNames = ['bitRot', 'silentRollback'] as const;
+/** What peers do not get over by themselves: a damaged record gives errors, and is mended when it is read or scrubbed. */
+const unmendedFaultNames = ['bitRot'] as const;
 
 type FrameFaultName = (typeof frameFaultNames)[number] | (typeof beyondFaultNames)[number];
 type StrikeName =
@@ -86,7 +85,7 @@ export class FaultDriver {
   readonly #random: SeededRandom;
   /** Who has said goodbye at some time: it must not be left in that state. */
   readonly #leaving = new Set<SimPeer>();
-  readonly #snapshots = new Map<number, StorageSnapshot>();
+  readonly #snapshots = new Map<number, { readonly rows: StorageSnapshot; readonly takenAtMs: number }>();
   /** The one peer whose disk forgets in this run: two that forget together can take acknowledged writes with them, and no store can help that. */
   readonly #forgetful: number;
   readonly #movers: Movers | undefined;
@@ -327,15 +326,17 @@ export class FaultDriver {
     const random = this.#random;
     const peer = this.#cluster.peer(this.#forgetful);
     if (!peer.up) return false;
+    const { nowMs } = this.#cluster.world;
     const snapshot = this.#snapshots.get(peer.index);
     if (name.endsWith('ollback') && snapshot === undefined) {
-      this.#snapshots.set(peer.index, peer.storage.snapshot());
+      this.#snapshots.set(peer.index, { rows: peer.storage.snapshot(), takenAtMs: nowMs });
       return false;
     }
+    if (name === 'silentRollback' && nowMs - (snapshot?.takenAtMs ?? 0) < snapshotAgeMs) return false;
     peer.kill();
     if (name === 'tornWrite') peer.storage.tear();
     else if (name === 'wipe' || snapshot === undefined) peer.storage.wipe();
-    else peer.storage.rollback(snapshot, name === 'silentRollback');
+    else peer.storage.rollback(snapshot.rows, name === 'silentRollback');
     this.#snapshots.delete(peer.index);
     this.#later(between(random, 100, 5000), () => peer.start());
     return true;

@@ -58,8 +58,8 @@ export const mutations = [
     name: 'trust a store that was set back',
     why: 'It gives dots again, and what was written with them is lost.',
     file: 'src/core/membership.ts',
-    search: "this.#appear(now, isSetBack ? 'setBack' : 'known');",
-    replace: "this.#appear(now, 'known');",
+    search: "return this.#appear(now, 'setBack');",
+    replace: "return this.#appear(now, 'known');",
     tests: [directed],
   },
   {
@@ -245,5 +245,13 @@ export const mutations = [
     search: 'if (!keepCopy) changes.push(...this.#raiseFloor(local));',
     replace: 'if (keepCopy) changes.push(...this.#raiseFloor(local));',
     tests: [replica],
+  },
+  {
+    name: 'begin no incarnation while minting',
+    why: 'A snapshot of a running peer that is put back gives dots again (VR3).',
+    file: 'src/core/renewal.ts',
+    search: 'if (isFirst) this.#now(now);',
+    replace: 'if (isFirst && renewMs < 0) this.#now(now);',
+    tests: [directed],
   },
 ];

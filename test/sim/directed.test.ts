@@ -91,6 +91,25 @@ describe('a store that comes back', () => {
     expect(get(cluster, first, key, { r: 3 }).values).toContain('v3');
   });
 
+  it('[VR3] from a snapshot of its disk that was taken while it ran gives no dot again', () => {
+    const cluster = mesh();
+    const [first = 0] = placesOf(cluster, key).primaries;
+    put(cluster, first, key, 'v1', { w: 3 });
+    // Ten seconds later the others remember a newer incarnation of the same run.
+    cluster.world.runFor(15_000);
+    const { actor, rows } = { actor: cluster.peer(first).core?.replica.actor, rows: cluster.peer(first).storage.snapshot() };
+    put(cluster, first, key, 'v2', { w: 3 });
+    cluster.world.runFor(1000);
+    cluster.peer(first).kill();
+    cluster.peer(first).storage.rollback(rows, true);
+    const reasons: string[] = [];
+    cluster.onEvent((peer, event) => void (peer === first && event.type === 'amnesia' && reasons.push(event.reason)));
+    restarted(cluster, first);
+    cluster.world.runUntil(() => reasons.length > 0, 5000);
+    expect(reasons).toEqual(['other members remember a later run of this store']);
+    expect(put(cluster, first, key, 'v3', { w: 3 }).dot?.actor).not.toBe(actor);
+  });
+
   it('[VR3] [VR6] as it was keeps its actor: contexts do not grow with each restart', () => {
     const { cluster, first } = stopped();
     const actor = get(cluster, placesOf(cluster, key).fallbacks[0] ?? 0, key).context[0]?.actor;

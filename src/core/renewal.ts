@@ -1,0 +1,38 @@
+/**
+ * When a peer that mints begins a new incarnation, so that the others remember how far its store has come: a copy of the store from before does not know of it
+ * (VR3). At the first dot after a pause, and then once in a while as long as more are given: what a store has minted in the last while before its end may be
+ * forgotten by a copy without anyone's notice, and nothing else.
+ */
+
+import type { Instant } from './ids.ts';
+import type { Timers } from './timers.ts';
+
+const renewMs = 10_000;
+
+export class Renewal {
+  readonly #timers: Timers;
+  readonly #renew: () => void;
+  /** Whether a dot was given since the last renewal; undefined when the next one renews at once. */
+  #mintedSince: boolean | undefined;
+
+  constructor(timers: Timers, renew: () => void) {
+    this.#timers = timers;
+    this.#renew = renew;
+  }
+
+  /** A dot was given, and is durable. */
+  minted(now: Instant): void {
+    const isFirst = this.#mintedSince === undefined;
+    this.#mintedSince = !isFirst;
+    if (isFirst) this.#now(now);
+  }
+
+  #now(now: Instant): void {
+    this.#renew();
+    this.#timers.at(now.mono + renewMs, (then) => {
+      const isDue = this.#mintedSince === true;
+      this.#mintedSince = isDue ? false : undefined;
+      if (isDue) this.#now(then);
+    });
+  }
+}
