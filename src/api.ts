@@ -226,6 +226,10 @@ export interface PeerStatus {
   readonly members: Record<MemberState, number>;
   readonly addresses: readonly string[];
   readonly storage: { readonly durable: boolean; readonly healthy: boolean };
+  /** False in a tab that uses the peer which another tab of its browser runs. */
+  readonly runsHere: boolean;
+  /** What this peer lacks and can do without, each as a sentence for a person. */
+  readonly warnings: readonly string[];
   readonly hints: number;
   readonly pendingRequests: number;
   readonly uptimeMs: number;

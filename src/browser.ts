@@ -2,10 +2,10 @@
  * The entry `ringmesh/browser`: a ready-made peer for a page or a worker, with IndexedDB. It dials Node.js peers by WebSocket; other tabs
  * it finds through those, and talks to them by WebRTC, or through a Node.js peer where that is not possible.
  *
- * One tab runs one named peer: a Web Lock per name keeps two tabs from writing one store. All peers of a browser profile and origin are one host (RG3).
+ * The tabs of a browser profile share one named peer: a Web Lock elects the tab that runs it. All peers of a profile and origin are one host (RG3).
  */
 
-import { checkBrowserStorage, profileEntry, takeLock } from './adapters/browser-profile.ts';
+import { checkBrowserStorage, profileEntry } from './adapters/browser-profile.ts';
 import { systemClock, systemRandom } from './adapters/clock.ts';
 import { openIdbStorage } from './adapters/idb.ts';
 import { createIdentity, type KeyIdentity, loadIdentity, saveIdentity } from './adapters/identity.ts';
@@ -14,7 +14,11 @@ import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
 import type { MeshPeer } from './api.ts';
 import { MeshError } from './core/errors.ts';
-import { Mesh } from './mesh.ts';
+import { findLacks } from './browser/lacks.ts';
+import { liveWithPage } from './browser/page-life.ts';
+import type { Running } from './browser/runner.ts';
+import { openSharedPeer } from './browser/shared-peer.ts';
+import { Mesh, replicaCounts } from './mesh.ts';
 import { checkPeerOptions, commonOptions, describeSelf, meshOptions, type PeerOptions, probeTimes } from './peer-options.ts';
 import type { Storage } from './ports.ts';
 import { Runtime } from './runtime.ts';
@@ -44,20 +48,32 @@ const zone = 'browser';
 interface Home {
   readonly storage: Storage;
   readonly identity: KeyIdentity;
-  /** Aborted when the storage has been closed. */
-  readonly left: AbortSignal;
 }
 
 /**
- * Starts a peer: resolves when it serves requests. `ready()` of the peer tells when it has found the others.
+ * Starts a peer, or joins the tab of this profile that runs it: resolves when it serves requests. `ready()` of the peer tells when it has found the others.
  *
- * Rejects with `STORAGE_LOCKED` when another tab runs the peer of that name, and with `STORAGE_FAILED` where the browser keeps nothing (private mode).
+ * All tabs of a profile that ask for the same cluster and name share one peer. One of them runs it, with the options that it gave; when it closes, the next one takes
+ * over. Rejects with `STORAGE_FAILED` where the browser keeps nothing (private mode).
  */
 export async function createPeer(options: BrowserPeerOptions = {}): Promise<MeshPeer> {
   checkPeerOptions(options);
+  const { buckets } = meshOptions(options);
+  if (options.memory === true) return (await run(options, { identity: createIdentity(), storage: openMemoryStorage() })).mesh;
+  checkBrowserStorage();
+  const name = `${commonOptions(options).cluster}/${peerName(options)}`;
+  return openSharedPeer({
+    name,
+    buckets,
+    counts: replicaCounts(buckets),
+    run: async (witnessed) => run(options, await homeInProfile(name), witnessed),
+  });
+}
+
+async function run(options: BrowserPeerOptions, { storage, identity }: Home, witnessed?: number): Promise<Running> {
   const { cluster, bootstrap, partitions, durableMin } = commonOptions(options);
-  const { storage, identity, left } = options.memory === true ? homeInMemory() : await homeInProfile(`${cluster}/${peerName(options)}`);
   try {
+    const left = closing(storage);
     const host = options.host ?? (await profileHost());
     const defaults = { host, zone, weight: defaultWeight, class: storage.durable ? 'tab' : 'ephemeral' } as const;
     const runtime = new Runtime({
@@ -79,10 +95,13 @@ export async function createPeer(options: BrowserPeerOptions = {}): Promise<Mesh
         self: describeSelf(options, defaults),
         times: probeTimes(options),
         random: systemRandom,
+        ...(witnessed === undefined ? {} : { witnessed }),
       },
     });
     await runtime.start();
-    return closedWithPage(new Mesh(runtime, meshOptions(options)), left);
+    liveWithPage(runtime, left);
+    const mesh = new Mesh(runtime, { ...meshOptions(options), warnings: findLacks({ storesData: storage.durable }) });
+    return { mesh, runtime, left };
   } catch (error) {
     await storage.close();
     throw error;
@@ -94,39 +113,17 @@ function peerName({ name = 'default' }: BrowserPeerOptions): string {
   throw new MeshError('OPTION_INVALID', 'the name of a peer has 1 to 64 characters, of letters, digits, dot, underscore and hyphen');
 }
 
-const homeInMemory = (): Home => ({ identity: createIdentity(), ...leavable(openMemoryStorage(), () => undefined) });
-
 async function homeInProfile(name: string): Promise<Home> {
-  checkBrowserStorage();
-  const release = await takeLock(`ringmesh/${name}`);
-  try {
-    const identity = loadIdentity(await profileEntry(`identity/${name}`, () => saveIdentity(createIdentity())));
-    return { identity, ...leavable(await openIdbStorage(`ringmesh/${name}`), release) };
-  } catch (error) {
-    release();
-    throw error;
-  }
+  const identity = loadIdentity(await profileEntry(`identity/${name}`, () => saveIdentity(createIdentity())));
+  return { identity, storage: await openIdbStorage(`ringmesh/${name}`) };
 }
 
-/** The lock goes with the store. */
-function leavable(storage: Storage, release: () => void): Pick<Home, 'storage' | 'left'> {
-  const leaving = new AbortController();
+/** Aborted when the storage has been closed. */
+function closing(storage: Storage): AbortSignal {
+  const left = new AbortController();
   const close = storage.close.bind(storage);
-  storage.close = () =>
-    close().finally(() => {
-      release();
-      leaving.abort();
-    });
-  return { storage, left: leaving.signal };
-}
-
-/** A page that goes away says goodbye as far as it still can; without that the others would have to find out by waiting (MB3). */
-function closedWithPage(peer: MeshPeer, left: AbortSignal): MeshPeer {
-  const goodbye = (event: Event): void => {
-    if (!(event as PageTransitionEvent).persisted) void peer.close();
-  };
-  globalThis.addEventListener('pagehide', goodbye, { signal: left });
-  return peer;
+  storage.close = () => close().finally(() => left.abort());
+  return left.signal;
 }
 
 /** A profile that keeps nothing cannot tell its tabs apart from those of others: then each counts by itself. */

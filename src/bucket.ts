@@ -26,7 +26,7 @@ import { limits } from './core/limits.ts';
 import type { Receipt } from './core/messages.ts';
 import { checkQuorum, majority, overlaps } from './core/quorum.ts';
 import { liveSiblings, type RecordSet, type RecordVersion, resolve, type StoredResolver } from './core/record.ts';
-import type { Driver } from './runtime.ts';
+import type { Requester } from './runtime.ts';
 
 const bucketName = /^[A-Za-z0-9._-]{1,64}$/;
 const modes: readonly string[] = ['strict', 'sloppy', 'any'];
@@ -80,9 +80,9 @@ function checkTtl(ttlMs: number): void {
 export class BucketHandle implements Bucket {
   readonly name: string;
   readonly options: Required<BucketOptions>;
-  readonly #runtime: Driver;
+  readonly #runtime: Requester;
 
-  constructor(runtime: Driver, name: string, options: BucketOptions) {
+  constructor(runtime: Requester, name: string, options: BucketOptions) {
     checkBucketName(name);
     this.name = name;
     this.options = bucketOptions(options);

@@ -23,8 +23,9 @@ import { hex, fromByteString } from './core/bytes.ts';
 import { MeshError } from './core/errors.ts';
 import { addressOf } from './core/hash.ts';
 import { type Member, stateOf } from './core/member-table.ts';
-import { ownership, partitionOf, tokenOwner, tokenPosition } from './core/ring.ts';
-import type { Driver } from './runtime.ts';
+import type { Placement as RingPlacement } from './core/placement.ts';
+import { ownership, partitionOf, type Ring, tokenOwner, tokenPosition } from './core/ring.ts';
+import type { Driver, Requester } from './runtime.ts';
 import { repair, scrub } from './upkeep.ts';
 import { version } from './version.ts';
 
@@ -40,6 +41,8 @@ export interface MeshOptions {
   readonly hasBootstrap: boolean;
   /** Bucket options that hold wherever the caller names none. */
   readonly buckets: ReadonlyMap<string, BucketOptions>;
+  /** What the platform lacks. */
+  readonly warnings?: readonly string[];
 }
 
 export class Mesh implements MeshPeer {
@@ -56,6 +59,10 @@ export class Mesh implements MeshPeer {
 
   get id(): string {
     return this.#runtime.peer.membership.self;
+  }
+
+  get durableMin(): number {
+    return this.#options.durableMin;
   }
 
   bucket(name: string, options: BucketOptions = {}): Bucket {
@@ -102,36 +109,15 @@ export class Mesh implements MeshPeer {
   }
 
   ring(): RingView {
-    const { ring } = this.#runtime.peer.membership.placement;
-    const shares = this.#ownership();
-    return {
-      digest: ring.digest,
-      partitions: ring.partitions,
-      members: ring.members.map((member) => ({ ...member, share: shares.get(member.peer) ?? 0 })),
-      tokens: Array.from(ring.tokens, (token) => [tokenPosition(token), tokenOwner(token)] as const),
-    };
+    return ringView(this.#runtime.peer.membership.placement.ring, this.#ownership());
   }
 
   placement(bucket: string, key: KeyInput): Placement {
-    const { n } = this.bucket(bucket).options;
-    const { placement } = this.#runtime.peer.membership;
-    const { position } = addressOf(bucket, toKey(key));
-    const partition = partitionOf(placement.ring, position);
-    return { position, partition, ...placement.placed(partition, n), fallbacks: this.#fallbacks(partition, n) };
-  }
-
-  #fallbacks(partition: number, n: number): string[] {
-    return [...placementHead(this.#runtime.peer.membership.placement.fallbacks(partition, n), fallbacksShown)];
-  }
-
-  #checkPartition(id: number): void {
-    const { partitions } = this.#runtime.peer.membership.placement.ring;
-    if (Number.isInteger(id) && id >= 0 && id < partitions) return;
-    throw new MeshError('OPTION_INVALID', `a partition is a whole number from 0 to ${partitions - 1}, not ${id}`);
+    return placementView(this.#runtime.peer.membership.placement, bucket, key, this.bucket(bucket).options.n);
   }
 
   async repair(options: RepairOptions = {}): Promise<RepairResult> {
-    if (options.partition !== undefined) this.#checkPartition(options.partition);
+    if (options.partition !== undefined) checkPartition(this.#runtime.peer.membership.placement, options.partition);
     return repair(this.#runtime, this.#counts(), options);
   }
 
@@ -141,22 +127,11 @@ export class Mesh implements MeshPeer {
 
   /** The n of all buckets that this peer has been told of: others may have records of them that it lacks. */
   #counts(): number[] {
-    return [...new Set([defaultN, ...[...this.#options.buckets.values()].map(({ n = defaultN }) => n)])];
+    return replicaCounts(this.#options.buckets);
   }
 
   async partition(id: number): Promise<PartitionView> {
-    const { placement } = this.#runtime.peer.membership;
-    this.#checkPartition(id);
-    const reply = await this.#runtime.request({ type: 'partition', partition: id });
-    if (reply.type !== 'partition') throw new MeshError('INTERNAL', `bug: a reply of type ${reply.type}`);
-    const { root, keys } = reply;
-    return {
-      id,
-      primaries: placement.primaries(id, defaultN),
-      fallbacks: this.#fallbacks(id, defaultN),
-      root: hex(fromByteString(root)),
-      keys,
-    };
+    return partitionView(this.#runtime, this.#runtime.peer.membership.placement, id);
   }
 
   status(): PeerStatus {
@@ -174,6 +149,8 @@ export class Mesh implements MeshPeer {
       members,
       addresses: peer.membership.record.addresses.map((address) => `${address}/p2p/${this.id}`),
       storage: { durable: peer.replica.durable, healthy: now - peer.storageFailedAt > unwellMs },
+      runsHere: true,
+      warnings: this.#options.warnings ?? [],
       hints: peer.hints.held,
       pendingRequests: peer.coordinator.pending,
       uptimeMs: now - this.#startedAt,
@@ -202,6 +179,42 @@ export class Mesh implements MeshPeer {
     return this.#runtime.close();
   }
 }
+
+/** The n that buckets may have: of those that are known by name, and the default. */
+export const replicaCounts = (buckets: ReadonlyMap<string, BucketOptions>): number[] => [
+  ...new Set([defaultN, ...[...buckets.values()].map(({ n = defaultN }) => n)]),
+];
+
+export const ringView = (ring: Ring, shares: ReadonlyMap<string, number>): RingView => ({
+  digest: ring.digest,
+  partitions: ring.partitions,
+  members: ring.members.map((member) => ({ ...member, share: shares.get(member.peer) ?? 0 })),
+  tokens: Array.from(ring.tokens, (token) => [tokenPosition(token), tokenOwner(token)] as const),
+});
+
+export function placementView(placement: RingPlacement, bucket: string, key: KeyInput, n: number): Placement {
+  const { position } = addressOf(bucket, toKey(key));
+  const partition = partitionOf(placement.ring, position);
+  return { position, partition, ...placement.placed(partition, n), fallbacks: fallbacksOf(placement, partition, n) };
+}
+
+export async function partitionView(requester: Requester, placement: RingPlacement, id: number): Promise<PartitionView> {
+  checkPartition(placement, id);
+  const reply = await requester.request({ type: 'partition', partition: id });
+  if (reply.type !== 'partition') throw new MeshError('INTERNAL', `bug: a reply of type ${reply.type}`);
+  const { root, keys } = reply;
+  const primaries = placement.primaries(id, defaultN);
+  return { id, primaries, fallbacks: fallbacksOf(placement, id, defaultN), root: hex(fromByteString(root)), keys };
+}
+
+function checkPartition({ ring: { partitions } }: RingPlacement, id: number): void {
+  if (Number.isInteger(id) && id >= 0 && id < partitions) return;
+  throw new MeshError('OPTION_INVALID', `a partition is a whole number from 0 to ${partitions - 1}, not ${id}`);
+}
+
+const fallbacksOf = (placement: RingPlacement, partition: number, n: number): string[] => [
+  ...placementHead(placement.fallbacks(partition, n), fallbacksShown),
+];
 
 function* placementHead<T>(items: Iterable<T>, most: number): Generator<T> {
   let taken = 0;

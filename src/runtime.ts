@@ -13,13 +13,18 @@ import { decodeRumors, encodeRumors } from './core/member-codec.ts';
 import { type Output, Peer, type PeerOptions } from './core/peer.ts';
 import type { Clock, Network, Path, Storage } from './ports.ts';
 
-/** A driven peer, as the public handle needs it. */
-export interface Driver {
-  readonly peer: Peer;
+/** Takes requests to a peer, which may run elsewhere. */
+export interface Requester {
   now(): Instant;
-  paths(): Path[];
   onEvent(listener: (event: MeshEvent) => void): () => void;
+  /** Ends with a reply of the request's type, or rejects with a MeshError. */
   request(request: Request, signal?: AbortSignal): Promise<Exclude<Reply, { type: 'failed' }>>;
+}
+
+/** A driven peer, as the public handle needs it. */
+export interface Driver extends Requester {
+  readonly peer: Peer;
+  paths(): Path[];
   until(condition: () => boolean, options: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
   close(): Promise<void>;
 }
@@ -119,7 +124,6 @@ export class Runtime implements Driver {
     };
   }
 
-  /** Ends with a reply of the request's type, or rejects with a MeshError. */
   request(request: Request, signal?: AbortSignal): Promise<Exclude<Reply, { type: 'failed' }>> {
     if (this.#closed) return Promise.reject(new MeshError('CLOSED', 'the peer is closed'));
     if (signal?.aborted === true) return Promise.reject(new MeshError('ABORTED', 'the request was aborted before it began'));
@@ -160,6 +164,15 @@ export class Runtime implements Driver {
         resolve();
       };
     });
+  }
+
+  /** This peer stops for a while, as far as it knows: the others keep what is for it. */
+  pause(): void {
+    this.#turn((now) => this.peer.announcePause(now));
+  }
+
+  resume(): void {
+    this.#turn((now) => this.peer.announceReturn(now));
   }
 
   /** Says goodbye, then closes network and storage. Requests under way end with `CLOSED`. */

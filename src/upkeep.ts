@@ -4,10 +4,10 @@ import type { RepairOptions, RepairProgress, RepairResult, ScrubOptions, ScrubPr
 import { fromByteString } from './core/bytes.ts';
 import { MeshError } from './core/errors.ts';
 import type { RepairOutcome } from './core/repair-run.ts';
-import type { Driver } from './runtime.ts';
+import type { Requester } from './runtime.ts';
 
 /** `counts`: the n that buckets of this mesh may have. */
-export async function repair(runtime: Driver, counts: readonly number[], options: RepairOptions): Promise<RepairResult> {
+export async function repair(runtime: Requester, counts: readonly number[], options: RepairOptions): Promise<RepairResult> {
   const { partition, signal, onProgress } = options;
   const stop = runtime.onEvent((event) => {
     if (event.type !== 'repair') return;
@@ -26,7 +26,7 @@ export async function repair(runtime: Driver, counts: readonly number[], options
 
 const repairResult = ({ ms, ...found }: RepairOutcome): RepairResult => ({ ...found, seconds: ms / 1000 });
 
-export async function scrub(runtime: Driver, counts: readonly number[], { signal, onProgress }: ScrubOptions): Promise<ScrubResult> {
+export async function scrub(runtime: Requester, counts: readonly number[], { signal, onProgress }: ScrubOptions): Promise<ScrubResult> {
   const stop = runtime.onEvent((event) => {
     if (event.type !== 'scrub') return;
     const { type: _type, at: _at, ...progress } = event;

@@ -1,6 +1,6 @@
 /**
- * What a browser profile keeps for the peers of one origin besides their records: who they are (their secret keys), the host label that they share (RG3),
- * and who may run now. A small IndexedDB of its own through idb-keyval, and Web Locks.
+ * What a browser profile keeps for the peers of one origin besides their records: who they are (their secret keys), and the host label that they share (RG3).
+ * A small IndexedDB of its own through idb-keyval.
  *
  * The invariant: of two tabs that make the same entry at once, both get the one that was stored. An entry that was answered survives a crash.
  */
@@ -11,8 +11,6 @@ import { MeshError } from '../core/errors.ts';
 
 const databaseName = 'ringmesh-profile';
 const storeName = 'entries';
-/** A page that is being reloaded may hold its lock a moment longer than its successor waits for nothing. */
-const lockPatienceMs = 1000;
 
 /** Throws `STORAGE_FAILED` where the page cannot keep anything, and says what to do about it. */
 export function checkBrowserStorage(): void {
@@ -46,21 +44,4 @@ function openProfile(): Promise<IDBDatabase> {
   const request = indexedDB.open(databaseName, 1);
   request.onupgradeneeded = () => request.result.createObjectStore(storeName);
   return promisifyRequest(request);
-}
-
-/** Takes the lock of that name until the returned function is called or the page goes away. Rejects with `STORAGE_LOCKED` when another tab has it. */
-export function takeLock(name: string): Promise<() => void> {
-  return new Promise((resolve, reject) => {
-    const hold = (): Promise<void> => new Promise((release) => resolve(release));
-    navigator.locks.request(name, { signal: AbortSignal.timeout(lockPatienceMs) }, hold).catch((cause: unknown) => {
-      const isTaken = cause instanceof DOMException && ['TimeoutError', 'AbortError'].includes(cause.name);
-      if (isTaken)
-        reject(
-          new MeshError('STORAGE_LOCKED', `another tab of this browser runs the peer "${name}": close it, or give this one another name`, {
-            cause,
-          }),
-        );
-      else reject(new MeshError('STORAGE_FAILED', `the browser gives no lock (${String(cause)})`, { cause }));
-    });
-  });
 }

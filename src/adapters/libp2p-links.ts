@@ -53,6 +53,8 @@ interface Link {
   /** All of its addresses lead through relays. */
   isRelayedOnly: boolean;
   writer: FrameWriter | undefined;
+  /** Incoming streams that wait for the writer. */
+  unread: Stream[];
   /** Where the writer's stream lies. */
   connection: Connection | undefined;
   incoming: Incoming | undefined;
@@ -169,11 +171,21 @@ export class Links {
     if (moves) readAfter(replaced.stream, stream);
     else if (replaced !== undefined) {
       replaced.stream.abort(new Error('replaced by a newer stream'));
-      if (replaced.connection !== connection) replaced.connection.abort(new Error('replaced by a newer connection'));
+      if (replaced.connection !== connection) this.#abandon(link, replaced.connection);
     }
     this.#read(link, stream, connection);
-    if (link.writer === undefined) this.#open(link, connection);
-    else void this.#move(link, connection);
+    if (link.writer !== undefined) return void this.#move(link, connection);
+    // What comes may want an answer: it is read when there is a way back.
+    stream.pause();
+    link.unread.push(stream);
+    this.#open(link, connection);
+  }
+
+  /** The other side has given up this connection. */
+  #abandon(link: Link, connection: Connection): void {
+    const { writer } = link;
+    connection.abort(new Error('replaced by a newer connection'));
+    if (writer !== undefined && link.connection === connection) this.#fall(link, writer);
   }
 
   onConnection(connection: Connection): void {
@@ -214,6 +226,7 @@ export class Links {
       isRelayedOnly: false,
       writer: undefined,
       connection: undefined,
+      unread: [],
       incoming: undefined,
       opening: false,
       failures: 0,
@@ -289,6 +302,7 @@ export class Links {
     link.upSince = performance.now();
     this.#upCount++;
     this.#options.handlers.up(link.peer);
+    for (const incoming of link.unread.splice(0)) goOn(incoming);
     this.#callSoon(link);
   }
 
@@ -405,6 +419,7 @@ export class Links {
     });
     const gone = (): void => {
       if (link.incoming?.stream === stream) link.incoming = undefined;
+      link.unread = link.unread.filter((unread) => unread !== stream);
     };
     stream.addEventListener('close', gone, { once: true });
     stream.addEventListener('remoteCloseWrite', () => void stream.close().catch(gone), { once: true });
@@ -435,11 +450,12 @@ function untilReady(stream: Stream, signal: AbortSignal): Promise<void> {
 /** Holds back what comes on the next stream until the one before it has ended. */
 function readAfter(before: Stream, next: Stream): void {
   next.pause();
-  const go = (): void => {
-    if (next.readStatus === 'paused') next.resume();
-  };
-  before.addEventListener('remoteCloseWrite', go, { once: true });
-  before.addEventListener('close', go, { once: true });
+  before.addEventListener('remoteCloseWrite', () => goOn(next), { once: true });
+  before.addEventListener('close', () => goOn(next), { once: true });
+}
+
+function goOn(stream: Stream): void {
+  if (stream.readStatus === 'paused') stream.resume();
 }
 
 function parsePeerId(peer: PeerId): Libp2pPeerId | undefined {

@@ -26,8 +26,6 @@ interface Pending {
 interface Correspondent {
   /** By id, in the order of asking: the first one is the oldest. */
   readonly pending: Map<number, Pending>;
-  /** Undefined while there is no link. */
-  link: number | undefined;
   heardAt: number;
   roundTrip: { mean: number; deviation: number } | undefined;
 }
@@ -42,16 +40,18 @@ export class Calls {
   readonly #serveSelf: (now: Instant, body: Call, answer: (now: Instant, answer: Answer) => void) => void;
   readonly #links = new Set<PeerId>();
   readonly #peers = new Map<PeerId, Correspondent>();
-  #nextId = 1;
-  #nextLink = 1;
+  #nextId: number;
 
   constructor(options: {
     self: PeerId;
     timers: Timers;
+    /** Drawn for each run of a peer: an answer that was meant for an earlier run must not look like one to a call of this one. */
+    firstId?: number;
     send: (to: PeerId, message: Message) => void;
     serveSelf: (now: Instant, body: Call, answer: (now: Instant, answer: Answer) => void) => void;
   }) {
     this.#self = options.self;
+    this.#nextId = options.firstId ?? 1;
     this.#timers = options.timers;
     this.#send = options.send;
     this.#serveSelf = options.serveSelf;
@@ -60,7 +60,7 @@ export class Calls {
   #with(peer: PeerId): Correspondent {
     let known = this.#peers.get(peer);
     if (known === undefined) {
-      known = { pending: new Map(), link: undefined, heardAt: -Infinity, roundTrip: undefined };
+      known = { pending: new Map(), heardAt: -Infinity, roundTrip: undefined };
       this.#peers.set(peer, known);
     }
     return known;
@@ -123,21 +123,11 @@ export class Calls {
 
   up(peer: PeerId): void {
     this.#links.add(peer);
-    this.#with(peer).link = this.#nextLink++;
-  }
-
-  /**
-   * The number of the link that there is now. An answer goes out on the link on which its call came, or not at all: the peer at the other end of the next one
-   * may have been started anew, and take it for the answer to another call.
-   */
-  linkNumber(peer: PeerId): number | undefined {
-    return this.#peers.get(peer)?.link;
   }
 
   down(now: Instant, peer: PeerId): void {
     const known = this.#with(peer);
     this.#links.delete(peer);
-    known.link = undefined;
     for (const id of [...known.pending.keys()]) this.#finish(now, peer, id, 'lost');
   }
 

@@ -38,6 +38,8 @@ export interface MembershipOptions extends TableOptions {
   readonly self: SelfDescription;
   /** There is nobody to join: the first member of a cluster. */
   readonly founder: boolean;
+  /** An incarnation at which the last run of this very store was seen. A store that remembers it needs no others to recognise it. */
+  readonly witnessed?: number;
   readonly times: ProbeTimes;
   /** What has come of the question what others remember of this peer. Called once. */
   readonly recognised: (standing: Standing) => void;
@@ -154,8 +156,10 @@ export class Membership implements MembersView {
       }
       if (this.#remembered !== undefined) this.#goOn(this.#remembered);
       this.#record = { ...this.#record, addresses };
+      const { witnessed = Infinity } = this.#options;
+      const isUnknown = this.#others > 0 && (this.#remembered?.incarnation ?? -1) < witnessed;
       const late = (then: Instant): void => this.#appear(then, this.#recognisedBy.size > 0 ? 'known' : 'unknown');
-      if (this.#others > 0) this.#options.timers.at(now.mono + aloneMs, late);
+      if (isUnknown) this.#options.timers.at(now.mono + aloneMs, late);
       else this.#appear(now, 'known');
       this.#prober.start(now);
       this.#scheduleSync(now);
@@ -280,6 +284,13 @@ export class Membership implements MembersView {
   announcePause(now: Instant): void {
     if (!this.#hasAppeared) return;
     this.#announce(now, { paused: true });
+    for (const peer of this.#options.calls.links()) this.#tell(peer, [this.self]);
+  }
+
+  /** This peer goes on after a pause. A higher incarnation takes back what was said of it meanwhile. */
+  announceReturn(now: Instant): void {
+    if (this.#record.status !== 'paused') return;
+    this.#announce(now, { status: 'up', incarnation: this.#record.incarnation + 1 });
     for (const peer of this.#options.calls.links()) this.#tell(peer, [this.self]);
   }
 

@@ -41,6 +41,8 @@ export interface PeerOptions {
   readonly durableMin: number;
   readonly identity: Identity;
   readonly self: SelfDescription;
+  /** An incarnation at which the last run of this very store was seen, by the tab that takes it over. */
+  readonly witnessed?: number;
   readonly times: ProbeTimes;
   readonly random: Random;
   /** There is nobody to join: the first member of a cluster. Default: it joins others. */
@@ -105,6 +107,7 @@ export class Peer {
     this.calls = new Calls({
       self: identity.peerId,
       timers,
+      firstId: (random.u32() + 1) * 2 ** 16,
       send: (to, message) => this.#send(to, message),
       serveSelf: (now, body, answer) => this.#serve(now, identity.peerId, body, answer),
     });
@@ -269,9 +272,9 @@ export class Peer {
     else {
       if (message.ring !== '' && message.ring !== this.membership.placement.digest) this.membership.compareWith(now, from);
       const { id } = message;
-      const link = this.calls.linkNumber(from);
       this.#serve(now, from, message.body, (_, body) => {
-        if (this.calls.linkNumber(from) === link) this.#send(from, { kind: 'answer', id, body });
+        // Also on a later link than the one of the call: right after a reconnection a call can come before there is a way back.
+        if (this.calls.linked(from)) this.#send(from, { kind: 'answer', id, body });
       });
     }
     this.#turn(now);
@@ -334,6 +337,13 @@ export class Peer {
 
   announcePause(now: Instant): void {
     if (this.#started) this.membership.announcePause(now);
+    this.#turn(now);
+  }
+
+  /** After a pause: what was missed is compared soon. */
+  announceReturn(now: Instant): void {
+    if (this.#started) this.membership.announceReturn(now);
+    for (const peer of this.calls.links()) this.#antiEntropy.soon(now, peer);
     this.#turn(now);
   }
 

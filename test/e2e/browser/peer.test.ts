@@ -175,14 +175,6 @@ describe('a tab as a peer', { timeout: patienceMs }, () => {
 });
 
 describe('a browser profile', { timeout: patienceMs }, () => {
-  it('[VR3] runs a named peer once: a second tab is refused until the first one closes', async () => {
-    const [one, two] = [await openPage(), await openPage()];
-    const id = await (await openPeer(one)).evaluate((peer) => peer.id);
-    expect(await failureOf(two, { cluster, bootstrap })).toMatch(/^STORAGE_LOCKED: another tab/);
-    await one.close();
-    expect(await (await openPeer(two)).evaluate((peer) => peer.id)).toBe(id);
-  });
-
   it('[RG3] is one host, however many peers it runs', async () => {
     const tabs = [await openPeer(await openPage(), { name: 'one' }), await openPeer(await openPage(), { name: 'two' })];
     const ids = await Promise.all(tabs.map(joined));

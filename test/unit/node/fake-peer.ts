@@ -154,6 +154,8 @@ export function createFakePeer(): FakePeer {
       members: { alive: 1, suspect: 0, dead: 0, left: 0, removed: 0 },
       addresses: [],
       storage: { durable: false, healthy: peer.healthy },
+      runsHere: true,
+      warnings: [],
       hints: 0,
       pendingRequests: 0,
       uptimeMs: 1,
