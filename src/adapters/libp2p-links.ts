@@ -262,6 +262,7 @@ export class Links {
       this.#raise(link, stream, connection);
       return undefined;
     } catch (error) {
+      for (const incoming of link.unread.splice(0)) goOn(incoming);
       const reason = error instanceof Error ? error : new Error(String(error));
       stream?.abort(reason);
       // A connection that cannot carry our stream is of another cluster, or dead without knowing it.

@@ -37,7 +37,7 @@ type Timer = ReturnType<typeof setTimeout>;
 /** What a request waits for somebody to run the peer, beyond its own time. */
 const graceMs = 2000;
 const timeMs = 30_000;
-const linkPatienceMs = 1500;
+const readyPatienceMs = 2500;
 
 export class Line implements Requester {
   readonly #id = crypto.randomUUID();
@@ -51,6 +51,7 @@ export class Line implements Requester {
   #stopEvents: (() => void) | undefined;
   #term: string | undefined;
   #nextId = 1;
+  #hasLock = false;
   /** What the runner has last shown. */
   view: View | undefined;
   ring: Ring | undefined;
@@ -65,8 +66,12 @@ export class Line implements Requester {
     });
     this.#channel.addEventListener('message', ({ data }: MessageEvent<RunnerMessage>) => this.#heard(data));
     const held = new Promise<void>((resolve) => this.#left.signal.addEventListener('abort', () => resolve(), { once: true }));
-    void navigator.locks.request(guestLock(name, this.#id), () => held).then(() => undefined);
-    this.#sayHello();
+    void navigator.locks.request(guestLock(name, this.#id), () => {
+      // Not before: a runner takes a guest without its lock for one that is gone.
+      this.#hasLock = true;
+      this.#sayHello();
+      return held;
+    });
   }
 
   now(): Instant {
@@ -102,10 +107,10 @@ export class Line implements Requester {
   }
 
   /** This tab runs the peer from now on. When it takes it over, requests wait until others can be reached again: the application has seen it ready before. */
-  async useHere(runtime: Runtime): Promise<void> {
+  async useHere(runtime: Runtime, ready: (options: { timeoutMs: number }) => Promise<void>): Promise<void> {
     const isTakeover = this.view !== undefined;
     this.#term = undefined;
-    if (isTakeover) await runtime.until(() => runtime.peer.calls.links().size > 0, { timeoutMs: linkPatienceMs }).catch(() => undefined);
+    if (isTakeover) await ready({ timeoutMs: readyPatienceMs }).catch(() => undefined);
     this.#runtime = runtime;
     this.#listen();
     for (const waiting of this.#waiting.values()) {
@@ -129,7 +134,7 @@ export class Line implements Requester {
   }
 
   #sayHello(): void {
-    if (this.#runtime === undefined) this.#common.postMessage({ type: 'hello', guest: this.#id } satisfies CommonMessage);
+    if (this.#runtime === undefined && this.#hasLock) this.#common.postMessage({ type: 'hello', guest: this.#id } satisfies CommonMessage);
   }
 
   #post(message: GuestMessage): void {

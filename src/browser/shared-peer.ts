@@ -99,7 +99,7 @@ class SharedPeer implements MeshPeer {
     const left = new Promise<void>((resolve) => running.left.addEventListener('abort', () => resolve(), { once: true }));
     if (this.#closing.signal.aborted) void running.mesh.close();
     this.#mesh = running.mesh;
-    void this.#line.useHere(running.runtime);
+    void this.#line.useHere(running.runtime, (options) => running.mesh.ready(options));
     new Runner(name, running);
     this.#open();
     await left;
