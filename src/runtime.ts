@@ -68,7 +68,8 @@ export class Runtime implements Driver {
     this.#storage = options.storage;
     this.#clock = options.clock;
     const { durable, mayHaveForgotten = false } = options.storage;
-    this.peer = new Peer({ ...options.peer, durable, mayHaveForgotten });
+    const firstCallId = 1 + options.peer.random.u32() * 2 ** 16;
+    this.peer = new Peer({ ...options.peer, firstCallId, durable, mayHaveForgotten });
     this.peer.watched = false;
   }
 

@@ -45,7 +45,6 @@ export class Calls {
   constructor(options: {
     self: PeerId;
     timers: Timers;
-    /** Drawn for each run of a peer: an answer that was meant for an earlier run must not look like one to a call of this one. */
     firstId?: number;
     send: (to: PeerId, message: Message) => void;
     serveSelf: (now: Instant, body: Call, answer: (now: Instant, answer: Answer) => void) => void;

@@ -43,6 +43,8 @@ export interface PeerOptions {
   readonly self: SelfDescription;
   /** An incarnation at which the last run of this very store was seen, by the tab that takes it over. */
   readonly witnessed?: number;
+  /** Where the ids of calls begin: drawn for each run, so that an answer which was meant for an earlier run is not taken for one to a call of this one. */
+  readonly firstCallId?: number;
   readonly times: ProbeTimes;
   readonly random: Random;
   /** There is nobody to join: the first member of a cluster. Default: it joins others. */
@@ -107,7 +109,7 @@ export class Peer {
     this.calls = new Calls({
       self: identity.peerId,
       timers,
-      firstId: (random.u32() + 1) * 2 ** 16,
+      firstId: options.firstCallId ?? 1,
       send: (to, message) => this.#send(to, message),
       serveSelf: (now, body, answer) => this.#serve(now, identity.peerId, body, answer),
     });

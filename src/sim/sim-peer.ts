@@ -105,7 +105,8 @@ export class SimPeer {
     const { settings, network, bootstrap, world } = this.#options;
     const random = world.stream(`peer/${this.index}/${this.#lives}`);
     const { mayHaveForgotten } = this.storage;
-    this.#core = new Peer({ ...settings, identity: this.#identity, random, durable: true, mayHaveForgotten });
+    const firstCallId = 1 + world.stream(`calls/${this.index}/${this.#lives}`).u32();
+    this.#core = new Peer({ ...settings, identity: this.#identity, random, firstCallId, durable: true, mayHaveForgotten });
     this.#armedFor = Infinity;
     world.trace?.(world.nowMs, `${this.id} starts`);
     network.attach(this.index, {
