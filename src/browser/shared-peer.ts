@@ -23,7 +23,7 @@ import type {
 import { BucketHandle } from '../bucket.ts';
 import { MeshError } from '../core/errors.ts';
 import { Placement as RingPlacement } from '../core/placement.ts';
-import type { Ring } from '../core/ring.ts';
+import { peerTokens, type Ring, type RingMember } from '../core/ring.ts';
 import { type Mesh, partitionView, placementView, ringView } from '../mesh.ts';
 import { repair, scrub } from '../upkeep.ts';
 import { Line } from './line.ts';
@@ -124,7 +124,13 @@ class SharedPeer implements MeshPeer {
 
   get #placement(): RingPlacement {
     const ring = this.#ring;
-    if (this.#placed?.ring !== ring) this.#placed = { ring, placement: new RingPlacement(ring, this.#view.durableMin) };
+    if (this.#placed?.ring !== ring) {
+      const { durableMin, status } = this.#view;
+      const { cluster } = status;
+      const tokensOf = (member: RingMember): Uint32Array => peerTokens(cluster, member.peer, member.weight);
+      const options = { cluster, partitions: ring.partitions, durableMin, tokensOf };
+      this.#placed = { ring, placement: new RingPlacement(options, ring.members, { joining: [], leaving: new Set() }) };
+    }
     return this.#placed.placement;
   }
 

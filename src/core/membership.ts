@@ -289,8 +289,8 @@ export class Membership implements MembersView {
 
   /** This peer goes on after a pause. A higher incarnation takes back what was said of it meanwhile. */
   announceReturn(now: Instant): void {
-    if (this.#record.status !== 'paused') return;
-    this.#announce(now, { status: 'up', incarnation: this.#record.incarnation + 1 });
+    if (!this.#record.paused) return;
+    this.#announce(now, { paused: false, incarnation: this.#record.incarnation + 1 });
     for (const peer of this.#options.calls.links()) this.#tell(peer, [this.self]);
   }
 
