@@ -1,15 +1,25 @@
-/** Builds the demo page into dist/web, and tells the tests where the public entries have their sources. */
+/** Builds the demo page into dist/web and the module for plain pages into dist/browser, and tells the tests where the public entries have their sources. */
 
 import { fileURLToPath } from 'node:url';
 
+import type { BuildOptions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const source = (file: string): string => fileURLToPath(new URL(`src/${file}`, import.meta.url));
 
-export default defineConfig({
+/** `ringmesh/browser` with all that it needs as one file, for pages without a build. */
+const moduleBuild = {
+  lib: { entry: source('../dist/src/browser.js'), formats: ['es'], fileName: 'ringmesh' },
+  outDir: '../dist/browser',
+  emptyOutDir: true,
+  target: 'es2022',
+} satisfies BuildOptions;
+
+export default defineConfig(({ mode }) => ({
   root: 'web',
   base: './',
-  build: { outDir: '../dist/web', emptyOutDir: true, target: 'es2022' },
+  publicDir: false,
+  build: mode === 'module' ? moduleBuild : { outDir: '../dist/web', emptyOutDir: true, target: 'es2022' },
   resolve: {
     alias: [
       { find: /^ringmesh\/node$/, replacement: source('node.ts') },
@@ -26,4 +36,4 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 2,
   },
-});
+}));
