@@ -13,12 +13,14 @@ import { exportCommand } from './commands/export.ts';
 import { getCommand } from './commands/get.ts';
 import { importCommand } from './commands/import.ts';
 import { keysCommand } from './commands/keys.ts';
+import { leaveCommand, removeCommand } from './commands/leave.ts';
 import { membersCommand } from './commands/members.ts';
+import { planCommand } from './commands/plan.ts';
 import { putCommand } from './commands/put.ts';
 import { repairCommand } from './commands/repair.ts';
 import { ringCommand } from './commands/ring.ts';
 import { scrubCommand } from './commands/scrub.ts';
-import { serveCommand } from './commands/serve.ts';
+import { joinCommand, replaceCommand, serveCommand } from './commands/serve.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
 import { version } from './package-files.ts';
@@ -41,9 +43,9 @@ Start here:
   $ ringmesh <command> --help              flags and examples`,
     );
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
-    ['Run peers:', [demoCommand, serveCommand, simCommand]],
+    ['Run peers:', [demoCommand, serveCommand, joinCommand, replaceCommand, simCommand]],
     ['Values:', [putCommand, getCommand, deleteCommand, keysCommand, importCommand, exportCommand]],
-    ['The mesh:', [membersCommand, ringCommand, statusCommand, repairCommand, scrubCommand]],
+    ['The mesh:', [membersCommand, ringCommand, statusCommand, planCommand, leaveCommand, removeCommand, repairCommand, scrubCommand]],
   ];
   for (const [title, commands] of groups) {
     for (const command of commands) program.addCommand(command.copyInheritedSettings(program).helpGroup(title));

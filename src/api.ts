@@ -151,8 +151,12 @@ export interface Bucket {
 
 export type MemberState = 'alive' | 'suspect' | 'dead' | 'left' | 'removed';
 
+/** A member's way: it copies what it will own, owns it, hands it over, is gone. */
+export type MemberStatus = 'joining' | 'up' | 'leaving' | 'left';
+
 export interface MemberView {
   readonly peer: string;
+  readonly status: MemberStatus;
   readonly state: MemberState;
   readonly self: boolean;
   /** Frames can be sent to it now. */
@@ -218,6 +222,9 @@ export interface Placement {
 
 export interface PeerStatus {
   readonly peer: string;
+  readonly status: MemberStatus;
+  /** What it copies now to own it; undefined when there is nothing to copy. */
+  readonly transfer: TransferProgress | undefined;
   readonly cluster: string;
   readonly version: string;
   readonly ready: boolean;
@@ -233,6 +240,56 @@ export interface PeerStatus {
   readonly hints: number;
   readonly pendingRequests: number;
   readonly uptimeMs: number;
+}
+
+/** How far peers have come with copying what they will own. */
+export interface TransferProgress {
+  /** Each as often as there are numbers of replicas in use. */
+  readonly partitions: number;
+  readonly partitionsDone: number;
+  /** Records copied so far, and the bytes of their values. */
+  readonly keys: number;
+  readonly bytes: number;
+  /** A member that must be compared with and cannot be reached; empty when there is none. */
+  readonly waitsFor: string;
+}
+
+export interface LeaveProgress extends TransferProgress {
+  /** What this peer keeps for others still. */
+  readonly hints: number;
+}
+
+export interface LeaveOptions {
+  /** Ends the waiting; the leaving goes on. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: LeaveProgress) => void;
+}
+
+/** What would be done. `peer`: who leaves (default: the peer that is asked) or is replaced; the rest describes the new one. */
+export interface PlanRequest {
+  readonly action: 'join' | 'leave' | 'replace';
+  readonly peer?: string;
+  readonly weight?: number;
+  readonly host?: string;
+  readonly class?: DurabilityClass;
+}
+
+export interface PlanResult {
+  readonly action: PlanRequest['action'];
+  /** Partitions that would be copied, each as often as peers would copy it, and how many copies there are in all. */
+  readonly copies: number;
+  readonly partitions: number;
+  /** Estimates, by a sample of this peer's own partitions. */
+  readonly keys: number;
+  readonly bytes: number;
+  /** Those for whom something changes; `(new)` is who would join. */
+  readonly peers: readonly {
+    readonly peer: string;
+    readonly gains: number;
+    readonly loses: number;
+    readonly keys: number;
+    readonly bytes: number;
+  }[];
 }
 
 /** What a comparison with other members has found and moved so far. */
@@ -319,6 +376,17 @@ export interface MeshPeer {
    * from the other members (AE1, ST3).
    */
   scrub(options?: ScrubOptions): Promise<ScrubResult>;
+  /**
+   * Gives up this peer's place on the ring: resolves when others have copied all that it owns (TR3). Then it may be closed; started again, it joins anew, with an
+   * empty store. A leaving once begun goes on when the peer is stopped and started again.
+   */
+  leave(options?: LeaveOptions): Promise<void>;
+  /** Takes the place of a member from it that will not come back; `peer` may be the end of its id. Comes it back all the same, it joins anew, with an empty store. */
+  remove(peer: string): Promise<void>;
+  /** What would move, without moving it. */
+  plan(request: PlanRequest): Promise<PlanResult>;
+  /** Resolves when this peer is closed, with the reason: code `CLOSED`, or `REMOVED` when the cluster did it. */
+  readonly ended: Promise<MeshError>;
   /** Resolves when this peer knows its ring: it met its bootstrap peers or its members from before, and has connections to all alive ones. */
   ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
   /** Every event of this peer from now on; the returned function stops it. */

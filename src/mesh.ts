@@ -5,6 +5,7 @@ import type {
   BucketOptions,
   ConnectionView,
   KeyInput,
+  LeaveOptions,
   MemberState,
   MemberView,
   MeshEvent,
@@ -12,6 +13,8 @@ import type {
   PartitionView,
   PeerStatus,
   Placement,
+  PlanRequest,
+  PlanResult,
   RepairOptions,
   RepairResult,
   RingView,
@@ -26,10 +29,11 @@ import { type Member, stateOf } from './core/member-table.ts';
 import type { Placement as RingPlacement } from './core/placement.ts';
 import { ownership, partitionOf, type Ring, tokenOwner, tokenPosition } from './core/ring.ts';
 import type { Driver, Requester } from './runtime.ts';
+import { leave, type MeshView, plan, remove } from './elastic.ts';
 import { repair, scrub } from './upkeep.ts';
 import { version } from './version.ts';
 
-const defaultN = 3;
+export const defaultN = 3;
 const fallbacksShown = 5;
 /** For how long a storage error is held against a peer. */
 const unwellMs = 10_000;
@@ -77,6 +81,7 @@ export class Mesh implements MeshPeer {
         const { record } = member.signed;
         return {
           peer: record.peer,
+          status: record.status,
           state: stateOf(member),
           self: record.peer === membership.self,
           connected: calls.linked(record.peer),
@@ -130,6 +135,26 @@ export class Mesh implements MeshPeer {
     return replicaCounts(this.#options.buckets);
   }
 
+  leave(options: LeaveOptions = {}): Promise<void> {
+    return leave(this.#runtime, options);
+  }
+
+  remove(peer: string): Promise<void> {
+    return remove(this.#runtime, this.#view(), peer);
+  }
+
+  plan(request: PlanRequest): Promise<PlanResult> {
+    return plan(this.#runtime, this.#view(), request, defaultN);
+  }
+
+  #view(): MeshView {
+    return { self: this.id, placement: this.#runtime.peer.membership.placement, members: this.members() };
+  }
+
+  get ended(): Promise<MeshError> {
+    return this.#runtime.ended;
+  }
+
   async partition(id: number): Promise<PartitionView> {
     return partitionView(this.#runtime, this.#runtime.peer.membership.placement, id);
   }
@@ -141,6 +166,8 @@ export class Mesh implements MeshPeer {
     for (const member of peer.membership.table.all()) members[stateOf(member)]++;
     return {
       peer: this.id,
+      status: peer.membership.record.status,
+      transfer: peer.transfer,
       cluster: this.#options.cluster,
       version,
       ready: this.#isReady(),
@@ -161,6 +188,7 @@ export class Mesh implements MeshPeer {
     const { membership, calls } = this.#runtime.peer;
     const others = [...membership.table.all()].filter((member) => member.signed.record.peer !== membership.self);
     if (others.length === 0) return !this.#options.hasBootstrap;
+    if (membership.placement.ring.members.length === 0) return false;
     // A peer that cannot be dialled, such as a tab, may be on its way for long, or not need a link to this one.
     const isDialable = (address: string): boolean => !address.includes('/p2p-circuit');
     const awaited = ({ signed: { record } }: Member): boolean => record.addresses.some(isDialable) && !calls.linked(record.peer);

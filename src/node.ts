@@ -17,6 +17,7 @@ import { relayServer } from './adapters/libp2p-relayed.ts';
 import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
 import type { DurabilityClass, MeshPeer } from './api.ts';
+import { peerId } from './core/ids.ts';
 import { Mesh } from './mesh.ts';
 import {
   checkPeerOptions,
@@ -46,6 +47,8 @@ export interface NodePeerOptions extends PeerOptions {
   readonly class?: DurabilityClass;
   /** Peers to have no connection with, asked again and again: what there is with them is closed. Default: none. */
   readonly refuse?: (peer: string) => boolean;
+  /** The whole id of a dead member whose place on the ring this peer takes when it joins. */
+  readonly replaces?: string;
   /** Base URL of this peer's HTTP gateway, told to the others. */
   readonly gateway?: string;
 }
@@ -79,6 +82,7 @@ export async function createPeer(options: NodePeerOptions = {}): Promise<MeshPee
         partitions,
         durableMin,
         founder: bootstrap.length === 0,
+        ...(options.replaces === undefined ? {} : { replaces: peerId(options.replaces) }),
         identity,
         self: describeSelf(options, selfDefaults(identity, storage)),
         times: probeTimes(options),

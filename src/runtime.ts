@@ -26,6 +26,7 @@ export interface Driver extends Requester {
   readonly peer: Peer;
   paths(): Path[];
   until(condition: () => boolean, options: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
+  readonly ended: Promise<MeshError>;
   close(): Promise<void>;
 }
 

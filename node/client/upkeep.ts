@@ -4,7 +4,7 @@ import { CliError, exitCodes } from '../cli/errors.ts';
 import { answerError } from './api.ts';
 import type { GatewayClient } from './gateway-client.ts';
 
-export type { RepairProgress, RepairResult, ScrubProgress, ScrubResult } from 'ringmesh';
+export type { LeaveProgress, RepairProgress, RepairResult, ScrubProgress, ScrubResult } from 'ringmesh';
 
 interface Line {
   readonly progress?: unknown;

@@ -9,32 +9,45 @@ import type { ConfigFile } from '../cli/config-file.ts';
 import { list, port, wholeNumber } from '../cli/parsers.ts';
 import type { ServeSettings } from '../server/settings.ts';
 
-export const serveCommand = new Command('serve')
+type PeerCommand = Command & { configuration?: ConfigFile };
+
+/** What every peer can be told, however it comes into the mesh. */
+const peerCommand = (name: string): Command =>
+  new Command(name)
+    .option('--cluster <name>', 'the mesh to belong to; peers of other names are strangers', 'ringmesh')
+    .option('--data <folder>', 'identity and values live here (default: in memory, gone at the end)')
+    .addOption(new Option('--port <port>', 'port of the gateway, 0 for any free one').argParser(port).default(7400))
+    .option('--gateway-host <address>', 'address of the gateway; anything but loopback opens it to the network', '127.0.0.1')
+    .addOption(
+      new Option('--listen <multiaddr>', 'where other peers reach this one, repeatable (default: any free port on 127.0.0.1)').argParser(
+        list,
+      ),
+    )
+    .addOption(new Option('--announce <multiaddr>', 'what to tell others instead of the listening addresses, repeatable').argParser(list))
+    .addOption(new Option('--bootstrap <multiaddr>', 'a peer to meet the mesh through, repeatable').argParser(list))
+    .option('--host-label <name>', 'the machine; replicas go to different ones (default: the peer itself)')
+    .option('--zone <name>', 'the place of the machine')
+    .addOption(new Option('--class <class>', 'what the storage survives').choices(['server', 'tab', 'ephemeral']))
+    .addOption(
+      new Option('--weight <tokens>', 'share of the ring in tokens; 0 coordinates but stores nothing').argParser(wholeNumber(0, 1024)),
+    )
+    .addOption(new Option('--partitions <count>', 'grain of the ring, the same for a whole cluster').argParser(wholeNumber(1, 65_536)))
+    .addOption(new Option('--allow-origin <origin>', 'web pages of this origin may use the gateway, repeatable').argParser(list))
+    .addOption(new Option('--allow-host <name>', 'the gateway may be called by this name, repeatable').argParser(list))
+    .option('--page', 'serve the demo page at /')
+    .addOption(new Option('--supervisor <url>', 'of the demo that this peer belongs to').hideHelp())
+    .addOption(new Option('--log <format>', 'what to print').choices(['text', 'json', 'none']).default('text'))
+    .addOption(new Option('--replace <peer>', 'take the place of this dead member: its whole id').hideHelp())
+    .addOption(configOption());
+
+async function run(options: ServeSettings, command: PeerCommand): Promise<void> {
+  // The libp2p tree loads only here: the other commands start without it.
+  const { serveUntilStopped } = await import('../server/lifetime.ts');
+  await serveUntilStopped({ ...options, buckets: command.configuration?.buckets ?? new Map() });
+}
+
+export const serveCommand = peerCommand('serve')
   .description('run a peer with its HTTP gateway')
-  .option('--cluster <name>', 'the mesh to belong to; peers of other names are strangers', 'ringmesh')
-  .option('--data <folder>', 'identity and values live here (default: in memory, gone at the end)')
-  .addOption(new Option('--port <port>', 'port of the gateway, 0 for any free one').argParser(port).default(7400))
-  .option('--gateway-host <address>', 'address of the gateway; anything but loopback opens it to the network', '127.0.0.1')
-  .addOption(
-    new Option('--listen <multiaddr>', 'where other peers reach this one, repeatable (default: any free port on 127.0.0.1)').argParser(
-      list,
-    ),
-  )
-  .addOption(new Option('--announce <multiaddr>', 'what to tell others instead of the listening addresses, repeatable').argParser(list))
-  .addOption(new Option('--bootstrap <multiaddr>', 'a peer to meet the mesh through, repeatable').argParser(list))
-  .option('--host-label <name>', 'the machine; replicas go to different ones (default: the peer itself)')
-  .option('--zone <name>', 'the place of the machine')
-  .addOption(new Option('--class <class>', 'what the storage survives').choices(['server', 'tab', 'ephemeral']))
-  .addOption(
-    new Option('--weight <tokens>', 'share of the ring in tokens; 0 coordinates but stores nothing').argParser(wholeNumber(0, 1024)),
-  )
-  .addOption(new Option('--partitions <count>', 'grain of the ring, the same for a whole cluster').argParser(wholeNumber(1, 65_536)))
-  .addOption(new Option('--allow-origin <origin>', 'web pages of this origin may use the gateway, repeatable').argParser(list))
-  .addOption(new Option('--allow-host <name>', 'the gateway may be called by this name, repeatable').argParser(list))
-  .option('--page', 'serve the demo page at /')
-  .addOption(new Option('--supervisor <url>', 'of the demo that this peer belongs to').hideHelp())
-  .addOption(new Option('--log <format>', 'what to print').choices(['text', 'json', 'none']).default('text'))
-  .addOption(configOption())
   .addHelpText(
     'after',
     `
@@ -53,8 +66,33 @@ ${examples(
   'ringmesh serve --config /etc/ringmesh.yaml --log json',
 )}`,
   )
-  .action(async (options: ServeSettings, command: Command & { configuration?: ConfigFile }) => {
-    // The libp2p tree loads only here: the other commands start without it.
-    const { serveUntilStopped } = await import('../server/lifetime.ts');
-    await serveUntilStopped({ ...options, buckets: command.configuration?.buckets ?? new Map() });
-  });
+  .action(run);
+
+export const joinCommand = peerCommand('join')
+  .description('run a peer that joins a mesh: serve with --bootstrap')
+  .argument('<address>', 'a peer of the mesh: the multiaddr that it prints at its start')
+  .addHelpText(
+    'after',
+    `
+The new peer copies what it will own while the others serve, and owns it then; its log and
+ringmesh status show how far it is. All flags are those of ringmesh serve.
+${examples('ringmesh join /ip4/127.0.0.1/tcp/7500 --data ./data/six --port 7405')}`,
+  )
+  .action((address: string, options: ServeSettings, command: PeerCommand) =>
+    run({ ...options, bootstrap: [address, ...(options.bootstrap ?? [])] }, command),
+  );
+
+export const replaceCommand = peerCommand('replace')
+  .description('run a new peer that takes the place of a dead member')
+  .argument('<dead-peer>', 'its whole id: ringmesh members --long')
+  .argument('<address>', 'a peer of the mesh: the multiaddr that it prints at its start')
+  .addHelpText(
+    'after',
+    `
+The new peer gets the tokens of the dead one, so that nothing moves but its copies of what that one
+owned. If the dead one comes back after all, it joins anew, with an empty store.
+${examples('ringmesh replace 12D3KooW… /ip4/127.0.0.1/tcp/7500 --data ./data/new')}`,
+  )
+  .action((replace: string, address: string, options: ServeSettings, command: PeerCommand) =>
+    run({ ...options, replace, bootstrap: [address, ...(options.bootstrap ?? [])] }, command),
+  );

@@ -1,7 +1,7 @@
 /** `ringmesh status`: one peer about itself. */
 
 import { clientCommand, examples, withClient, type ClientOptions } from '../cli/client-command.ts';
-import { durationText, facts, print, printJson } from '../cli/output.ts';
+import { durationText, facts, print, printJson, shortId, sizeText } from '../cli/output.ts';
 import { fetchJson, type PeerStatus } from '../client/api.ts';
 
 export const statusCommand = clientCommand('status')
@@ -21,6 +21,7 @@ export const statusCommand = clientCommand('status')
           ['version', status.version],
           ['up for', durationText(status.uptimeMs)],
           ['ready', status.ready ? 'yes' : 'no: it has not met its mesh yet'],
+          ['place', placeText(status)],
           ['members', members.map(([state, count]) => `${count} ${state}`).join(', ')],
           ['ring', status.ringDigest],
           ['storage', `${storage.healthy ? 'healthy' : 'FAILING'}, ${storage.durable ? 'durable' : 'in memory only'}`],
@@ -33,3 +34,10 @@ export const statusCommand = clientCommand('status')
       );
     }),
   );
+
+function placeText({ status, transfer }: PeerStatus): string {
+  const place = { joining: 'joining', up: 'owns its places', leaving: 'leaving', left: 'has left: it is safe to stop it' }[status];
+  if (transfer === undefined) return place;
+  const waits = transfer.waitsFor === '' ? '' : `, waits for ${shortId(transfer.waitsFor)}`;
+  return `${place}: copied ${transfer.partitionsDone} of ${transfer.partitions} partitions, ${transfer.keys} keys, ${sizeText(transfer.bytes)}${waits}`;
+}

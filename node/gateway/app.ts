@@ -4,6 +4,7 @@
  */
 
 import { Hono } from 'hono';
+import { deleteMember, getPlan, postLeave } from './elastic.ts';
 import { errorAnswer, GatewayError, isBug } from './errors.ts';
 import type { EventStreams } from './events.ts';
 import { type Env, type Gateway, jsonResponse, type RequestContext } from './gateway.ts';
@@ -38,6 +39,9 @@ const routes: readonly (readonly [method: 'GET' | 'PUT' | 'POST' | 'DELETE', pat
   ['GET', '/v1/partitions/:id', getPartition],
   ['GET', '/v1/placement', getPlacement],
   ['GET', '/v1/status', getStatus],
+  ['GET', '/v1/plan', getPlan],
+  ['POST', '/v1/leave', postLeave],
+  ['DELETE', '/v1/members/:peer', deleteMember],
   ['POST', '/v1/repair', postRepair],
   ['POST', '/v1/scrub', postScrub],
   ['GET', '/healthz', getHealth],
@@ -91,6 +95,8 @@ const welcome = (): Response =>
       '  PUT, GET, DELETE  /v1/buckets/:bucket/keys/:key\n' +
       '  GET               /v1/buckets/:bucket/keys?prefix=&cursor=&limit=\n' +
       '  GET               /v1/status  /v1/members  /v1/ring  /v1/placement?bucket=&key=  /v1/events  /metrics\n' +
-      '  POST              /v1/repair?partition=  /v1/scrub\n',
+      '  GET               /v1/plan?action=join|leave|replace&peer=&weight=\n' +
+      '  POST              /v1/repair?partition=  /v1/scrub  /v1/leave\n' +
+      '  DELETE            /v1/members/:peer\n',
     { headers: { 'Content-Type': 'text/plain; charset=utf-8' } },
   );

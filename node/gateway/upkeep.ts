@@ -35,7 +35,7 @@ const scrubJson = ({ names, ...result }: Awaited<ReturnType<MeshPeer['scrub']>>)
 });
 
 /** Answers when there is a first line, or rejects when the run fails before it. */
-async function streamed(c: RequestContext, run: Run): Promise<Response> {
+export async function streamed(c: RequestContext, run: Run): Promise<Response> {
   const gone = new AbortController();
   c.env.outgoing.once('close', () => gone.abort());
   const encoder = new TextEncoder();

@@ -35,6 +35,14 @@ export async function serveUntilStopped(settings: ServeSettings): Promise<void> 
     () => log.write({ type: 'ready', peer: server.peer.id }, readyText(server)),
     () => {},
   );
+  server.peer.ended.then(
+    (reason) => {
+      if (stopping) return;
+      process.stderr.write(`ringmesh: error: ${reason.message} [${reason.code}]\n`);
+      process.exit(1);
+    },
+    () => {},
+  );
   await stopped;
   await stop(server, log);
 }

@@ -46,6 +46,15 @@ function eventText(event: MeshEvent): string | undefined {
       return `${shortId(event.peer)} is ${event.state}`;
     case 'ring':
       return `ring ${event.digest.slice(0, 12)} with ${event.members} ${event.members === 1 ? 'peer' : 'peers'}`;
+    case 'transfer': {
+      const { partitions, partitionsDone, keys, waitsFor } = event;
+      const waits = waitsFor === '' ? '' : `; waits for ${shortId(waitsFor)}, which is out of reach: bring it back, or remove it`;
+      return `copied ${partitionsDone} of ${partitions} partitions, ${keys} keys${waits}`;
+    }
+    case 'joined':
+      return 'joined: this peer owns its places now';
+    case 'cleared':
+      return `${event.keys} records that others own were removed here`;
     case 'amnesia':
       return `the store begins a new epoch as ${event.actor}: ${event.reason}`;
     case 'storageError':

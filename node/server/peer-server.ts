@@ -94,6 +94,7 @@ async function readyWhenever(peer: MeshPeer): Promise<void> {
 function openPeer(settings: ServeSettings, gatewayUrl: string, hooks: PeerServerHooks): Promise<MeshPeer> {
   return createPeer({
     cluster: settings.cluster,
+    ...(settings.replace === undefined ? {} : { replaces: settings.replace }),
     gateway: gatewayUrl,
     ...(settings.supervisor === undefined ? {} : { refuse: (other) => hooks.refuses(other) }),
     buckets: Object.fromEntries(settings.buckets),

@@ -13,6 +13,8 @@ export interface ServeSettings {
   readonly announce?: readonly string[];
   readonly bootstrap?: readonly string[];
   readonly hostLabel?: string;
+  /** The dead member whose place the peer takes. */
+  readonly replace?: string;
   readonly zone?: string;
   readonly class?: DurabilityClass;
   readonly weight?: number;

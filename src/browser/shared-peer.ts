@@ -8,12 +8,15 @@ import type {
   BucketOptions,
   ConnectionView,
   KeyInput,
+  LeaveOptions,
   MemberView,
   MeshEvent,
   MeshPeer,
   PartitionView,
   PeerStatus,
   Placement,
+  PlanRequest,
+  PlanResult,
   RepairOptions,
   RepairResult,
   RingView,
@@ -21,10 +24,11 @@ import type {
   ScrubResult,
 } from '../api.ts';
 import { BucketHandle } from '../bucket.ts';
+import { leave, type MeshView, plan, remove } from '../elastic.ts';
 import { MeshError } from '../core/errors.ts';
 import { Placement as RingPlacement } from '../core/placement.ts';
-import { peerTokens, type Ring, type RingMember } from '../core/ring.ts';
-import { type Mesh, partitionView, placementView, ringView } from '../mesh.ts';
+import { peerTokens, type Ring, type RingMember, seatOf } from '../core/ring.ts';
+import { defaultN, type Mesh, partitionView, placementView, ringView } from '../mesh.ts';
 import { repair, scrub } from '../upkeep.ts';
 import { Line } from './line.ts';
 import type { View } from './messages.ts';
@@ -58,6 +62,10 @@ class SharedPeer implements MeshPeer {
   readonly #onViews = new Set<() => void>();
   #mesh: Mesh | undefined;
   #placed: { readonly ring: Ring; readonly placement: RingPlacement } | undefined;
+  #end!: (reason: MeshError) => void;
+  readonly ended: Promise<MeshError> = new Promise((resolve) => {
+    this.#end = resolve;
+  });
   #open!: () => void;
   #fail!: (error: unknown) => void;
   #isOpen = false;
@@ -99,6 +107,9 @@ class SharedPeer implements MeshPeer {
     const left = new Promise<void>((resolve) => running.left.addEventListener('abort', () => resolve(), { once: true }));
     if (this.#closing.signal.aborted) void running.mesh.close();
     this.#mesh = running.mesh;
+    void running.mesh.ended.then((reason) => {
+      if (reason.code === 'REMOVED') this.#end(reason);
+    });
     void this.#line.useHere(running.runtime, (options) => running.mesh.ready(options));
     new Runner(name, running);
     this.#open();
@@ -127,7 +138,7 @@ class SharedPeer implements MeshPeer {
     if (this.#placed?.ring !== ring) {
       const { durableMin, status } = this.#view;
       const { cluster } = status;
-      const tokensOf = (member: RingMember): Uint32Array => peerTokens(cluster, member.peer, member.weight);
+      const tokensOf = (member: RingMember): Uint32Array => peerTokens(cluster, seatOf(member), member.weight);
       const options = { cluster, partitions: ring.partitions, durableMin, tokensOf };
       this.#placed = { ring, placement: new RingPlacement(options, ring.members, { joining: [], leaving: new Set() }) };
     }
@@ -175,6 +186,22 @@ class SharedPeer implements MeshPeer {
     return scrub(this.#line, this.#options.counts, options);
   }
 
+  leave(options: LeaveOptions = {}): Promise<void> {
+    return leave(this.#line, options);
+  }
+
+  remove(peer: string): Promise<void> {
+    return remove(this.#line, this.#meshView(), peer);
+  }
+
+  plan(request: PlanRequest): Promise<PlanResult> {
+    return plan(this.#line, this.#meshView(), request, defaultN);
+  }
+
+  #meshView(): MeshView {
+    return { self: this.id, placement: this.#placement, members: this.members() };
+  }
+
   async ready(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<void> {
     if (this.#mesh !== undefined) return this.#mesh.ready(options);
     const { timeoutMs = defaultReadyMs, signal } = options;
@@ -209,5 +236,6 @@ class SharedPeer implements MeshPeer {
     this.#closing.abort();
     await this.#mesh?.close();
     this.#line.close();
+    this.#end(new MeshError('CLOSED', 'the peer was closed'));
   }
 }

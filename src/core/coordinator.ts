@@ -17,7 +17,7 @@ import { limits } from './limits.ts';
 import { combine } from './merkle.ts';
 import type { PutCommand, PutOutcome } from './messages.ts';
 import { PutForward } from './put-forward.ts';
-import { liveSiblings, type RecordSet } from './record.ts';
+import { liveSiblings, recordSize, type RecordSet } from './record.ts';
 import { type RepairCommand, type RepairOutcome, RepairRun } from './repair-run.ts';
 import { type ScrubOutcome, ScrubRun } from './scrub-run.ts';
 
@@ -32,6 +32,8 @@ export type Request =
   | { readonly type: 'partition'; readonly partition: number }
   /** Compares with all members that share partitions. */
   | { readonly type: 'repair'; readonly command: RepairCommand }
+  /** How many records lie in these partitions here, and how large their values are. */
+  | { readonly type: 'sizes'; readonly partitions: readonly number[] }
   /** Gives up this peer's place once others have copied what it owns. */
   | { readonly type: 'leave' }
   /** Takes the place of a member that will not come back from it. */
@@ -47,6 +49,7 @@ export type Reply =
   | { readonly type: 'partition'; readonly root: ByteString; readonly keys: number }
   | { readonly type: 'repair'; readonly outcome: RepairOutcome }
   | { readonly type: 'scrub'; readonly outcome: ScrubOutcome }
+  | { readonly type: 'sizes'; readonly keys: number; readonly bytes: number }
   | { readonly type: 'left' }
   | { readonly type: 'removed' }
   | { readonly type: 'failed'; readonly error: MeshError };
@@ -64,6 +67,8 @@ export class Coordinator {
   readonly #env: Environment;
   readonly #antiEntropy: AntiEntropy;
   readonly #leaving: LeaveParts;
+  #leaveRun: LeaveRun | undefined;
+  readonly #leaveDone: ((now: Instant, error: MeshError | undefined) => void)[] = [];
   readonly #output: (id: number, reply: Reply) => void;
   readonly #active = new Map<number, Active>();
 
@@ -116,19 +121,19 @@ export class Coordinator {
       case 'partition':
         begin(() => {});
         return this.#lookAtPartition(now, id, request.partition);
+      case 'sizes':
+        begin(() => {});
+        return this.#measure(id, request.partitions, { keys: 0, bytes: 0 });
       case 'remove': {
         begin(() => {});
         const removal = this.#leaving.members.remove(now, request.peer);
         const nobody = new MeshError('OPTION_INVALID', `there is no member ${request.peer} that could be removed`);
         return this.#end(now, id, removal === undefined ? failure(nobody) : { type: 'removed' });
       }
-      case 'leave': {
-        const run = new LeaveRun(this.#leaving, (then, error) =>
-          this.#end(then, id, error === undefined ? { type: 'left' } : failure(error)),
-        );
-        begin(() => run.abort());
-        return run.start(now);
-      }
+      case 'leave':
+        // Once begun it goes on, whether anyone waits for its end or not.
+        begin(() => {});
+        return this.#leave(now, (then, error) => this.#end(then, id, error === undefined ? { type: 'left' } : failure(error)));
       case 'repair':
       case 'scrub': {
         if ([...this.#active.values()].some((active) => isUpkeep(active.request))) {
@@ -142,9 +147,33 @@ export class Coordinator {
     }
   }
 
-  /** A peer that was stopped while it left goes on with that. */
+  #measure(id: number, partitions: readonly number[], sum: { keys: number; bytes: number }, after?: ByteString): void {
+    const [partition, ...rest] = partitions;
+    if (partition === undefined) return this.#env.timers.soon((now) => this.#end(now, id, { type: 'sizes', ...sum }));
+    this.#env.replica.records.page(partition, after, (now, page) => {
+      if (page instanceof MeshError) return this.#end(now, id, failure(page));
+      for (const [, held] of page.entries) {
+        sum.keys++;
+        if (!(held instanceof MeshError)) sum.bytes += recordSize(held.record);
+      }
+      this.#measure(id, page.last === undefined ? rest : partitions, sum, page.last);
+    });
+  }
+
+  /** A peer that was stopped while it left, or has been told that it did, goes on with that. */
   goOn(now: Instant): void {
-    if (this.#leaving.members.record.status === 'leaving') new LeaveRun(this.#leaving, () => {}).start(now);
+    if (this.#leaving.members.record.status === 'leaving' && this.#leaveRun === undefined) this.#leave(now, () => {});
+  }
+
+  /** There is one leaving, however many ask for it. */
+  #leave(now: Instant, done: (now: Instant, error: MeshError | undefined) => void): void {
+    this.#leaveDone.push(done);
+    if (this.#leaveRun !== undefined) return;
+    this.#leaveRun = new LeaveRun(this.#leaving, (then, error) => {
+      this.#leaveRun = undefined;
+      for (const each of this.#leaveDone.splice(0)) each(then, error);
+    });
+    this.#leaveRun.start(now);
   }
 
   #upkeep(id: number, request: Extract<Request, { type: 'repair' | 'scrub' }>): RepairRun | ScrubRun {

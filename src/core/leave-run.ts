@@ -30,8 +30,8 @@ export class LeaveRun {
   readonly #parts: LeaveParts;
   readonly #done: (now: Instant, error: MeshError | undefined) => void;
   readonly #progress = new Map<PeerId, TakeoverProgress>();
+  #askedBy = '';
   #compared = false;
-  #ended = false;
 
   constructor(parts: LeaveParts, done: (now: Instant, error: MeshError | undefined) => void) {
     this.#parts = parts;
@@ -56,18 +56,13 @@ export class LeaveRun {
     this.#look(now);
   }
 
-  /** Ends the waiting, not the leaving. */
-  abort(): void {
-    this.#ended = true;
-  }
-
   /** Its fellow owners have what it has. */
   #compare(now: Instant): void {
     const { env, antiEntropy } = this.#parts;
     const run = new RepairRun(env, antiEntropy, { partitions: undefined, counts: [] }, (then, { failed }) => {
       const unwell = failed.some(({ peer }) => this.#isPresent(peer));
       if (!unwell) this.#compared = true;
-      else if (!this.#ended) env.timers.at(then.mono + lookMs, (later) => this.#compare(later));
+      else env.timers.at(then.mono + lookMs, (later) => this.#compare(later));
     });
     run.start(now);
   }
@@ -78,14 +73,17 @@ export class LeaveRun {
   }
 
   #look(now: Instant): void {
-    if (this.#ended) return;
     const { env, members, hints } = this.#parts;
     const { placement, self } = members;
     const heirs = [...members.table.all()].map(({ signed }) => signed.record.peer).filter((peer) => peer !== self && this.#isPresent(peer));
     const options = { timeoutMs: callTimeoutMs, ring: placement.digest };
+    // What they said of another placement is worth nothing.
+    if (this.#askedBy !== placement.digest) this.#progress.clear();
+    this.#askedBy = placement.digest;
     for (const peer of heirs) {
       env.calls.ask(now, peer, { type: 'takeover', placement: placement.digest }, options, (_, answer) => {
-        if (typeof answer === 'object' && answer.type === 'takenOver') this.#progress.set(peer, answer.progress);
+        if (this.#askedBy !== placement.digest) return;
+        if (typeof answer === 'object' && answer.type === 'takenOver' && answer.progress.agrees) this.#progress.set(peer, answer.progress);
         else this.#progress.delete(peer);
       });
     }

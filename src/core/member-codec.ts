@@ -7,7 +7,18 @@ import { MeshError } from './errors.ts';
 import { limits } from './limits.ts';
 import type { MemberRecord, Rumors, SignedMember } from './messages.ts';
 import type { RingMember } from './ring.ts';
-import { classes, protocolVersion, readClass, readList, readOne, readPeer, readReplicaCount, writeList, writeOne } from './wire.ts';
+import {
+  classes,
+  protocolVersion,
+  readClass,
+  readList,
+  readOne,
+  readOwner,
+  readPeer,
+  readReplicaCount,
+  writeList,
+  writeOne,
+} from './wire.ts';
 
 export const statuses = ['joining', 'up', 'leaving', 'left'] as const;
 
@@ -52,7 +63,11 @@ export function readRumors(reader: Reader): Rumors {
 export function encodeOwners(owners: readonly RingMember[]): Uint8Array {
   const writer = new Writer();
   writeList(writer, owners, (owner) => {
-    writer.text(owner.peer).text(owner.host).uint(owner.weight);
+    writer
+      .text(owner.peer)
+      .text(owner.host)
+      .uint(owner.weight)
+      .text(owner.seat ?? '');
     writeOne(writer, classes, owner.class);
   });
   return writer.finish();
@@ -65,7 +80,9 @@ export function decodeOwners(bytes: Uint8Array): RingMember[] | undefined {
     return readList(reader, limits.membersMax, () => {
       const peer = readPeer(reader);
       const host = reader.text(limits.labelMaxBytes);
-      return { peer, host, weight: reader.uint(limits.weightMax), class: readClass(reader) };
+      const weight = reader.uint(limits.weightMax);
+      const seat = readOwner(reader);
+      return { peer, host, weight, class: readClass(reader), ...(seat === undefined ? {} : { seat }) };
     });
   } catch (error) {
     if (error instanceof MeshError) return undefined;
@@ -92,6 +109,10 @@ export function encodeMember(cluster: string, record: MemberRecord): Uint8Array 
   const writer = new Writer().text(cluster).text(record.peer).uint(record.incarnation).uint(record.sequence);
   writeOne(writer, statuses, record.status);
   writer.uint(record.paused ? 1 : 0).uint(record.joined);
+  writer
+    .text(record.seat ?? '')
+    .text(record.replaces?.peer ?? '')
+    .uint(record.replaces?.joined ?? 0);
   writeList(writer, record.counts, (n) => writer.uint(n));
   writer.text(record.host).text(record.zone);
   writeOne(writer, classes, record.class);
@@ -111,6 +132,10 @@ function decodeMember(bytes: Uint8Array): MemberRecord {
   const status = readOne(reader, statuses);
   const paused = reader.bool();
   const joined = reader.uint();
+  const seat = readOwner(reader);
+  const replaced = readOwner(reader);
+  const replacedJoined = reader.uint();
+  const replaces = replaced === undefined ? undefined : { peer: replaced, joined: replacedJoined };
   const counts = readList(reader, limits.replicasMax, () => readReplicaCount(reader));
   const host = reader.text(limits.labelMaxBytes);
   const zone = reader.text(limits.labelMaxBytes);
@@ -127,6 +152,8 @@ function decodeMember(bytes: Uint8Array): MemberRecord {
     status,
     paused,
     joined,
+    seat,
+    replaces,
     counts,
     host,
     zone,

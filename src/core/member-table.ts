@@ -12,8 +12,8 @@ import { sha256 } from './hash.ts';
 import type { Identity } from './identity.ts';
 import type { PeerId } from './ids.ts';
 import type { MemberRecord, MemberSummary, Removal, SignedMember, Suspicion } from './messages.ts';
-import { type Movers, Placement } from './placement.ts';
-import { peerTokens, type RingMember } from './ring.ts';
+import { type Joiner, type Movers, Placement } from './placement.ts';
+import { peerTokens, type RingMember, seatOf } from './ring.ts';
 
 export type Health = MemberSummary['health'];
 
@@ -143,14 +143,15 @@ export class MemberTable {
 
   #place(): Placement {
     const owners: RingMember[] = [];
-    const joining: RingMember[] = [];
+    const joining: Joiner[] = [];
     const leaving = new Set<PeerId>();
     for (const member of this.#members.values()) {
-      const { peer, host, class: durability, weight } = member.signed.record;
+      const { peer, host, class: durability, weight, seat, replaces } = member.signed.record;
       const part = partOf(member);
+      const placed: RingMember = { peer, host, class: durability, weight, ...(seat === undefined ? {} : { seat }) };
       if (part === 'leaves') leaving.add(peer);
-      if (part === 'joins' && weight > 0) joining.push({ peer, host, class: durability, weight });
-      if (part === 'owns' || part === 'leaves') owners.push({ peer, host, class: durability, weight });
+      if (part === 'joins' && weight > 0) joining.push({ ...placed, replaces: replaces?.peer });
+      if (part === 'owns' || part === 'leaves') owners.push(placed);
     }
     joining.sort((a, b) => (a.peer < b.peer ? -1 : 1));
     return this.#placementOf(owners, { joining: joining.slice(0, joinersMax), leaving });
@@ -159,8 +160,9 @@ export class MemberTable {
   #placementOf(owners: readonly RingMember[], movers: Movers): Placement {
     const { cluster, partitions, durableMin } = this.#options;
     const tokensOf = (member: RingMember): Uint32Array => {
-      let tokens = this.#tokens.get(member.peer);
-      if (tokens?.length !== member.weight) this.#tokens.set(member.peer, (tokens = peerTokens(cluster, member.peer, member.weight)));
+      const seat = seatOf(member);
+      let tokens = this.#tokens.get(seat);
+      if (tokens?.length !== member.weight) this.#tokens.set(seat, (tokens = peerTokens(cluster, seat, member.weight)));
       return tokens;
     };
     return new Placement({ cluster, partitions, durableMin, tokensOf }, owners, movers);
@@ -241,5 +243,11 @@ function partOf(member: Member): 'owns' | 'joins' | 'leaves' | 'none' {
 
 function samePlace(a: Member, b: Member): boolean {
   const [ours, theirs] = [a.signed.record, b.signed.record];
-  return ours.host === theirs.host && ours.class === theirs.class && ours.weight === theirs.weight && partOf(a) === partOf(b);
+  return (
+    ours.host === theirs.host &&
+    ours.class === theirs.class &&
+    ours.weight === theirs.weight &&
+    ours.seat === theirs.seat &&
+    partOf(a) === partOf(b)
+  );
 }

@@ -40,6 +40,8 @@ export interface MembershipOptions extends TableOptions {
   readonly founder: boolean;
   /** An incarnation at which the last run of this very store was seen. A store that remembers it needs no others to recognise it. */
   readonly witnessed?: number;
+  /** The dead member whose place this peer is to take. */
+  readonly replaces?: PeerId | undefined;
   readonly times: ProbeTimes;
   /** What has come of the question what others remember of this peer. Called once. */
   readonly recognised: (standing: Standing) => void;
@@ -64,6 +66,8 @@ const aloneMs = 2000;
 /** How long members that know of no owner wait for one to appear, before the first of them begins a cluster; alone it waits longer. */
 const foundMs = 700;
 const foundAloneMs = 5000;
+/** How often a peer looks whether the member is known to be dead whose place it is to take. */
+const replaceLookMs = 200;
 /** A peer whose ring differs is not asked again and again while the answer is on its way. */
 const compareEveryMs = 50;
 
@@ -99,6 +103,8 @@ export class Membership implements MembersView {
       status: options.founder ? 'up' : 'joining',
       paused: false,
       joined: 1,
+      seat: undefined,
+      replaces: undefined,
       counts: [],
       addresses: [],
       version: protocolVersion,
@@ -171,11 +177,14 @@ export class Membership implements MembersView {
   }
 
   /** Takes up the part that it had in an earlier run. Who left or was removed joins anew: its store was emptied. */
-  #goOn({ incarnation, status, joined, counts }: Pick<MemberRecord, 'incarnation' | 'status' | 'joined' | 'counts'>): void {
+  #goOn(known: Pick<MemberRecord, 'incarnation' | 'status' | 'joined'> & Partial<MemberRecord>): void {
+    const { incarnation, status, joined, counts = [], seat, replaces, weight } = known;
     const next = incarnation + 1;
     if (status === 'left' || joined <= (this.table.removal(this.self)?.joined ?? -1)) {
       this.#record = { ...this.#record, incarnation: next, joined: next };
-    } else this.#record = { ...this.#record, incarnation: next, status, joined, counts };
+    } else this.#record = { ...this.#record, incarnation: next, status, joined, counts, seat, replaces };
+    // Who replaced somebody has as many tokens as that one.
+    if (seat !== undefined && weight !== undefined) this.#record = { ...this.#record, weight };
   }
 
   /** A cluster needs a first owner: of members that know of none, the one whose id comes first (all of them know that after a few exchanges of tables). */
@@ -194,6 +203,23 @@ export class Membership implements MembersView {
   /** The next step of this peer's own way. */
   become(now: Instant, status: MemberStatus): void {
     if (this.#record.status !== status) this.#announce(now, { status });
+    this.#noticeReplaced(now, this.#record);
+  }
+
+  /** Whoever is replaced has no place any more from the moment at which the other one is an owner. */
+  #noticeReplaced(now: Instant, { status, replaces }: MemberRecord): void {
+    if (status !== 'joining' && replaces !== undefined) this.#hearRemoval(now, replaces);
+  }
+
+  /** Joins in the place of a dead member, once it knows of that one. False while it does not. */
+  #takesPlace(): boolean {
+    const { replaces } = this.#options;
+    if (replaces === undefined || this.#record.status !== 'joining' || this.#record.replaces !== undefined) return true;
+    const member = this.table.get(replaces);
+    if (member === undefined || isGone(member) || stateOf(member) !== 'dead') return false;
+    const { joined, weight, seat, peer } = member.signed.record;
+    this.#record = { ...this.#record, weight, seat: seat ?? peer, replaces: { peer, joined } };
+    return true;
   }
 
   /** The n of the buckets that this peer has records of: told to all, so that whoever joins knows what to copy. */
@@ -230,6 +256,10 @@ export class Membership implements MembersView {
   /** Takes its place in the mesh, once. What the others say from then on may be what this run has told them. */
   #appear(now: Instant, standing: Standing): void {
     if (this.#hasAppeared) return;
+    if (!this.#takesPlace()) {
+      this.#options.timers.at(now.mono + replaceLookMs, (then) => this.#appear(then, standing));
+      return;
+    }
     this.#hasAppeared = true;
     this.#options.recognised(standing);
     this.#announce(now, {});
@@ -263,8 +293,8 @@ export class Membership implements MembersView {
   }
 
   /** Others remember more of this peer than its store does: it is what they say, without the records that go with it. */
-  #takeBack(known: Pick<MemberRecord, 'incarnation' | 'status' | 'joined'>): void {
-    this.#goOn({ ...known, counts: this.#record.counts });
+  #takeBack(known: Pick<MemberRecord, 'incarnation' | 'status' | 'joined'> & Partial<MemberRecord>): void {
+    this.#goOn({ ...this.#remembered, ...known });
     this.#options.forgot();
   }
 
@@ -325,7 +355,7 @@ export class Membership implements MembersView {
     for (const removal of rumors.removals) this.#hearRemoval(now, removal);
     for (const signed of rumors.members) {
       if (signed.record.peer === this.self) this.#hearOfSelf(now, signed);
-      else this.#accept(now, signed.record.peer, () => this.table.accept(signed));
+      else if (this.#accept(now, signed.record.peer, () => this.table.accept(signed))) this.#noticeReplaced(now, signed.record);
     }
     for (const suspicion of rumors.suspicions) this.#hearSuspicion(now, suspicion);
   }

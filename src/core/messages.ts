@@ -185,6 +185,10 @@ export interface MemberRecord {
   readonly paused: boolean;
   /** The incarnation in which it began to join: who was removed must join anew. */
   readonly joined: number;
+  /** Whose tokens it has, when it replaced somebody (and that one perhaps somebody else); undefined: its own. */
+  readonly seat: PeerId | undefined;
+  /** Whose place it takes when it is up. */
+  readonly replaces: Removal | undefined;
   /** The n of all buckets that it has seen in use: for these a new owner has to copy records. */
   readonly counts: readonly number[];
   readonly host: string;

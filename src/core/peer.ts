@@ -31,7 +31,7 @@ import { defaultReaperTimes, Reaper, type ReaperTimes, serveReap } from './reape
 import { clockOf, recordSize } from './record.ts';
 import { Replica } from './replica.ts';
 import { PutsServed } from './puts-served.ts';
-import { Takeover } from './takeover.ts';
+import { Takeover, type TransferProgress } from './takeover.ts';
 import { Timers } from './timers.ts';
 
 export interface PeerOptions {
@@ -49,6 +49,8 @@ export interface PeerOptions {
   readonly random: Random;
   /** There is nobody to join: the first member of a cluster. Default: it joins others. */
   readonly founder?: boolean;
+  /** The dead member whose place this peer is to take when it joins. */
+  readonly replaces?: PeerId | undefined;
   /** When tombstones go (TS1). */
   readonly reaping?: ReaperTimes;
   /** How much is kept for peers that cannot be reached (HH3). */
@@ -164,6 +166,11 @@ export class Peer {
     return this.#started;
   }
 
+  /** What it copies now; undefined when there is nothing to copy. */
+  get transfer(): TransferProgress | undefined {
+    return this.#takeover.transfer;
+  }
+
   /** When the storage last failed, in monotonic milliseconds. */
   get storageFailedAt(): number {
     return this.#storageFailedAt;
@@ -237,7 +244,6 @@ export class Peer {
         this.#antiEntropy.start(now);
         this.#reaper.start(now);
         this.#clearing.start(now);
-        this.coordinator.goOn(now);
       });
     });
   }
@@ -355,6 +361,7 @@ export class Peer {
     this.#antiEntropy.ringMayHaveChanged(now);
     this.#takeover.look(now);
     this.#clearing.ringMayHaveChanged(now);
+    this.coordinator.goOn(now);
   }
 
   #send(to: PeerId, message: Message): void {

@@ -17,9 +17,14 @@ export interface PlacementOptions {
   readonly tokensOf: (member: RingMember) => Uint32Array;
 }
 
+/** One that joins; in the place of somebody, perhaps, who is dead. */
+export interface Joiner extends RingMember {
+  readonly replaces?: PeerId | undefined;
+}
+
 /** Who moves. The leaving ones are owners still. */
 export interface Movers {
-  readonly joining: readonly RingMember[];
+  readonly joining: readonly Joiner[];
   readonly leaving: ReadonlySet<PeerId>;
 }
 
@@ -111,23 +116,28 @@ export class Placement {
   }
 
   /** The primaries once the leaving ones are gone, and this one has joined. */
-  #future(partition: number, n: number, joiner: RingMember | undefined): PeerId[] {
+  #future(partition: number, n: number, joiner: Joiner | undefined): PeerId[] {
     const { cluster, partitions, tokensOf, durableMin } = this.#options;
     const name = joiner?.peer ?? '';
     let ring = this.#futures.get(name);
     if (ring === undefined) {
-      const stays = this.ring.members.filter(({ peer }) => !this.movers.leaving.has(peer));
+      const stays = this.ring.members.filter(({ peer }) => !this.movers.leaving.has(peer) && peer !== joiner?.replaces);
       ring = buildRing(cluster, joiner === undefined ? stays : [...stays, joiner], partitions, tokensOf);
       this.#futures.set(name, ring);
     }
     return [...place(ring, partition, n, durableMin).primaries];
   }
 
-  /** The primaries that are none any more once this peer has joined, or left. */
+  /** The primaries that are none any more once this peer has joined, or left; but not the one that it replaces. */
   losing(partition: number, n: number, mover: PeerId): readonly PeerId[] {
     const joiner = this.movers.joining.find(({ peer }) => peer === mover);
     const future = this.#future(partition, n, joiner);
-    return this.primaries(partition, n).filter((peer) => !future.includes(peer));
+    return this.primaries(partition, n).filter((peer) => !future.includes(peer) && peer !== joiner?.replaces);
+  }
+
+  /** Where all would lie if these were the owners. */
+  of(owners: readonly RingMember[]): Placement {
+    return new Placement(this.#options, owners, { joining: [], leaving: new Set() });
   }
 
   /** Who stands in for a primary, in the walk's order: everyone else. */

@@ -22,7 +22,11 @@ export interface RingMember {
   readonly class: DurabilityClass;
   /** Number of tokens (RG4). */
   readonly weight: number;
+  /** Whose tokens it has: those of the member that it replaced. Absent: its own. */
+  readonly seat?: PeerId | undefined;
 }
+
+export const seatOf = (member: RingMember): PeerId => member.seat ?? member.peer;
 
 export interface Ring {
   readonly partitions: number;
@@ -67,7 +71,7 @@ export function buildRing(
   cluster: string,
   members: readonly RingMember[],
   partitions: number = defaultPartitions,
-  tokensOf: (member: RingMember) => Uint32Array = (member) => peerTokens(cluster, member.peer, member.weight),
+  tokensOf: (member: RingMember) => Uint32Array = (member) => peerTokens(cluster, seatOf(member), member.weight),
 ): Ring {
   assert(
     Number.isInteger(Math.log2(partitions)) && partitions >= 2 && partitions <= 65_536,
@@ -88,7 +92,10 @@ export function buildRing(
 /** Equal for equal names and members. */
 export function ringDigest(cluster: string, members: readonly RingMember[], partitions: number): string {
   const writer = new Writer(members.length * 80 + 64).text(cluster).uint(partitions);
-  for (const member of members) writer.text(member.peer).text(member.host).text(member.class).uint(member.weight);
+  for (const member of members) {
+    writer.text(member.peer).text(member.host).text(member.class).uint(member.weight);
+    if (member.seat !== undefined) writer.text(member.seat);
+  }
   return hex(sha256(writer.finish()).subarray(0, 8));
 }
 

@@ -26,6 +26,14 @@ const confirmMs = 50;
 const callTimeoutMs = 2000;
 const progressMs = 500;
 
+export interface TransferProgress {
+  readonly partitions: number;
+  readonly partitionsDone: number;
+  readonly keys: number;
+  readonly bytes: number;
+  readonly waitsFor: string;
+}
+
 interface Place {
   readonly partition: number;
   readonly n: number;
@@ -79,7 +87,7 @@ export class Takeover {
       if (rows instanceof MeshError) return done(now, rows);
       const owners = rows[0] === undefined ? undefined : decodeOwners(rows[0]);
       this.#isBlank = owners === undefined;
-      if (owners !== undefined) this.#base = this.#members.table.placementOf(owners);
+      if (owners !== undefined) this.#base = this.#members.placement.of(owners);
       this.#started = true;
       done(now, undefined);
     });
@@ -106,6 +114,14 @@ export class Takeover {
 
   get isBusy(): boolean {
     return this.#open.size > 0;
+  }
+
+  /** Undefined when there is nothing to copy. */
+  get transfer(): TransferProgress | undefined {
+    if (this.#open.size === 0) return undefined;
+    const { received, bytes } = addCounts(this.#moved, this.#underWay);
+    const partitionsDone = this.#total - this.#open.size;
+    return { partitions: this.#total, partitionsDone, keys: received, bytes, waitsFor: this.#waitsFor ?? '' };
   }
 
   progress(placement: string): TakeoverProgress {

@@ -38,6 +38,9 @@ class SimDriver implements Driver {
     return this.#peer.now();
   }
 
+  /** Simulated peers end with their world. */
+  readonly ended: Promise<MeshError> = new Promise(() => {});
+
   paths(): Path[] {
     return [...this.peer.calls.links()].map((peer) => ({ peer, relay: undefined, transport: 'memory', direction: 'outbound' }));
   }

@@ -28,6 +28,8 @@ function recordOf(peer: PeerId, incarnation: number, sequence: number): MemberRe
     status: (['up', 'joining', 'leaving', 'left'] as const)[mix % 4] ?? 'up',
     paused: mix % 5 === 0,
     joined: Math.ceil(incarnation / 2),
+    seat: undefined,
+    replaces: undefined,
     counts: [],
     host: `host-${mix % 3}`,
     zone: '',

@@ -39,6 +39,8 @@ export const aMember: fc.Arbitrary<MemberRecord> = fc.record({
   status: fc.constantFrom('joining', 'up', 'leaving', 'left'),
   paused: fc.boolean(),
   joined: aUint,
+  seat: orNothing(aPeer),
+  replaces: orNothing(fc.record({ peer: aPeer, joined: aUint })),
   counts: fc.array(fc.integer({ min: 1, max: 16 }), { maxLength: 4 }),
   host: aText(128),
   zone: aText(128),

@@ -146,6 +146,8 @@ export function createFakePeer(): FakePeer {
     partition: (id) => Promise.resolve({ id, primaries: ['peer'], fallbacks: [], root: '', keys: 0 }),
     status: () => ({
       peer: 'peer',
+      status: 'up',
+      transfer: undefined,
       cluster: 'test',
       version: '0.0.0',
       ready: true,
@@ -172,6 +174,14 @@ export function createFakePeer(): FakePeer {
       const names = [{ bucket: 'b', key: Buffer.from('k') }];
       return { records: 7, damaged: 1, names, restored: 1, leaves: 0, repair: undefined, seconds: 0.5 };
     },
+    leave: async ({ signal, onProgress } = {}) => {
+      onProgress?.({ partitions: 2, partitionsDone: 1, keys: 3, bytes: 4, hints: 0, waitsFor: '' });
+      await enter(signal);
+    },
+    remove: (name) =>
+      name === 'other' ? Promise.resolve() : Promise.reject(new MeshError('OPTION_INVALID', `there is no member ${name}`)),
+    plan: ({ action }) => Promise.resolve({ action, copies: 0, partitions: 4096, keys: 0, bytes: 0, peers: [] }),
+    ended: new Promise<MeshError>(() => {}),
     ready: () => ready,
     onEvent: (listener) => {
       listeners.add(listener);
