@@ -13,6 +13,7 @@ import { Place } from './parts/place.tsx';
 import { Repair } from './parts/repair.tsx';
 import { RequestForm } from './parts/request-form.tsx';
 import { Time } from './parts/time.tsx';
+import { startTour, telling, Tour } from './tour/tour.tsx';
 import { colouring, type Colouring, Ring, useSoundChoice } from './ring/ring.tsx';
 import { go, settings, simulationAddress, source } from './source.ts';
 import { mesh, problem, tab, type Tab, view } from './state.ts';
@@ -26,6 +27,7 @@ export function App() {
         Skip to writing and reading
       </a>
       <Header />
+      <Tour />
       <main>
         <Card id="ring" title="The ring" aside={<ColourChoice />}>
           <Ring />
@@ -75,6 +77,9 @@ function Header() {
       </svg>
       <h1>ringmesh</h1>
       <p class="tagline">One store, many peers. Every key has a place on the ring, and a few peers keep its copies.</p>
+      <button type="button" class="begin" disabled={telling.value !== undefined} onClick={startTour}>
+        Take the tour
+      </button>
       <SourceChoice />
       <Connection />
       {problem.value === '' ? null : (

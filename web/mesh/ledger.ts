@@ -40,21 +40,24 @@ export class Ledger {
 
   /** True when something has changed that is shown. */
   hear({ by, event }: Told): boolean {
-    if (event.type === 'hint') this.#hint(by, event.owner, event.action);
+    if (event.type === 'hint') this.#hint(by, event);
     else if (event.type === 'compare') this.#compare(by, event);
     else return false;
     return true;
   }
 
-  #hint(holder: string, owner: string, action: HintEvent['action']): void {
+  /** `held` is what the holder keeps for all owners: a key that was written twice has two events and one hint. */
+  #hint(holder: string, { owner, action, held }: HintEvent): void {
     if (action === 'refused') return;
     const id = `${holder}/${owner}`;
     const pile = this.#piles.get(id) ?? { holder, owner, waiting: 0, delivered: 0 };
     this.#piles.set(id, {
       ...pile,
-      waiting: Math.max(0, pile.waiting + (action === 'stored' ? 1 : -1)),
+      waiting: Math.min(held, Math.max(0, pile.waiting + (action === 'stored' ? 1 : -1))),
       delivered: pile.delivered + Number(action === 'delivered'),
     });
+    if (held > 0) return;
+    for (const [other, kept] of this.#piles) if (kept.holder === holder) this.#piles.set(other, { ...kept, waiting: 0 });
   }
 
   #compare(by: string, { peer, level, compared, different, nodes, at }: CompareEvent): void {
