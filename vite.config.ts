@@ -15,11 +15,19 @@ const moduleBuild = {
   target: 'es2022',
 } satisfies BuildOptions;
 
+const page = (file: string): string => fileURLToPath(new URL(`web/${file}`, import.meta.url));
+const pageBuild = {
+  outDir: '../dist/web',
+  emptyOutDir: true,
+  target: 'es2022',
+  rolldownOptions: { input: { index: page('index.html'), board: page('board.html') } },
+} satisfies BuildOptions;
+
 export default defineConfig(({ mode }) => ({
   root: 'web',
   base: './',
   publicDir: false,
-  build: mode === 'module' ? moduleBuild : { outDir: '../dist/web', emptyOutDir: true, target: 'es2022' },
+  build: mode === 'module' ? moduleBuild : pageBuild,
   resolve: {
     alias: [
       { find: /^ringmesh\/node$/, replacement: source('node.ts') },

@@ -12,6 +12,7 @@ import { Peers } from './parts/peers.tsx';
 import { Place } from './parts/place.tsx';
 import { Repair } from './parts/repair.tsx';
 import { RequestForm } from './parts/request-form.tsx';
+import { ThisTab } from './parts/this-tab.tsx';
 import { Time } from './parts/time.tsx';
 import { startTour, telling, Tour } from './tour/tour.tsx';
 import { colouring, type Colouring, Ring, useSoundChoice } from './ring/ring.tsx';
@@ -38,6 +39,7 @@ export function App() {
         </Card>
         <Doings />
         <Card id="peers" title="Peers">
+          <ThisTab />
           <Peers />
         </Card>
         <Card id="log" title="What just happened">
@@ -82,6 +84,9 @@ function Header() {
       </button>
       <SourceChoice />
       <Connection />
+      <a class="elsewhere" href="./board.html">
+        A board of notes on this store
+      </a>
       {problem.value === '' ? null : (
         <p class="problem" role="alert">
           {problem.value}{' '}

@@ -2,12 +2,12 @@
 
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { http } from './helpers/mesh.ts';
-import { projectFolder, start, temporaryFolder, until, type Running } from './helpers/processes.ts';
+import { freePort, startDemo as startDemoIn } from './helpers/demo.ts';
+import { projectFolder, temporaryFolder, until, type Running } from './helpers/processes.ts';
 
 let folder: { path: string; remove: () => Promise<void> };
 beforeAll(async () => (folder = await temporaryFolder()));
@@ -15,27 +15,7 @@ afterAll(() => folder.remove());
 
 const peerCount = 3;
 
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const server = createServer()
-      .on('error', () => resolve(false))
-      .listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-
-/** A port with all others free that a demo from there needs; below those that systems hand out to clients. */
-async function freePort(): Promise<number> {
-  for (let port = 10_000 + Math.floor(Math.random() * 20_000); ; port += 500) {
-    const needed = [0, 100, 200].flatMap((offset) => Array.from({ length: peerCount }, (_, index) => port + offset + index));
-    if ((await Promise.all(needed.map(isFree))).every(Boolean)) return port;
-  }
-}
-
-async function startDemo(port: number): Promise<Running> {
-  const demo = start(['demo', '--peers', `${peerCount}`, '--port', `${port}`, '--data', join(folder.path, 'data')]);
-  void demo.finished.then((finished) => finished.code !== 0 && finished.signal === null && console.error(finished.stderr));
-  await until('the screen is there', () => demo.output().includes('Ctrl-C stops all peers.'), 90_000);
-  return demo;
-}
+const startDemo = (port: number): Promise<Running> => startDemoIn(port, peerCount, join(folder.path, 'data'));
 
 const answers = async (url: string): Promise<boolean> => {
   try {
@@ -53,7 +33,7 @@ async function childrenOf(demo: Running): Promise<number[]> {
 
 describe('the demo', { timeout: 240_000 }, () => {
   it('shows one screen whose lines work, restarts a peer that dies, keeps the data', async () => {
-    const port = await freePort();
+    const port = await freePort(peerCount);
     const first = `http://127.0.0.1:${port}`;
     const last = `http://127.0.0.1:${port + peerCount - 1}`;
     const demo = await startDemo(port);
@@ -92,7 +72,7 @@ describe('the demo', { timeout: 240_000 }, () => {
   });
 
   it('leaves no peer behind, even when it is killed', async () => {
-    const port = await freePort();
+    const port = await freePort(peerCount);
     const demo = await startDemo(port);
     const children = await childrenOf(demo);
     expect(children).toHaveLength(peerCount);

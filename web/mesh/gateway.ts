@@ -16,7 +16,7 @@ const contextHeader = 'X-Ringmesh-Context';
 const retryMs = 2000;
 const answerWithinMs = 8000;
 /** A look at the mesh; whoever takes longer stands still. */
-const lookWithinMs = 2500;
+const lookWithinMs = 4000;
 
 interface SentSibling {
   readonly dot: string;

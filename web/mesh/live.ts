@@ -4,9 +4,11 @@
  */
 
 import { signal } from '@preact/signals';
-import type { MeshEvent, PeerStatus, Placement } from 'ringmesh';
+import type { MeshEvent, MeshPeer, PeerStatus, Placement } from 'ringmesh';
 import { Gateway } from './gateway.ts';
 import { connectSupervisor, type Supervisor } from './supervisor.ts';
+import { TabPeer } from './tab-peer.ts';
+import { copyThrough, readThrough, writeThrough } from './through.ts';
 import {
   type Breaking,
   type Copy,
@@ -23,12 +25,15 @@ import { memberIn, meshView, type MeshView } from './view.ts';
 
 const refreshMs = 3000;
 const afterEventMs = 120;
+const joinAfterMs = 1500;
 
 export class LiveMesh implements Mesh {
   readonly kind = 'live';
   readonly view = signal<MeshView | undefined>(undefined);
   readonly lost = signal(false);
   readonly breaking = signal<Breaking | undefined>(undefined);
+  /** This tab's own peer. */
+  readonly tab = new TabPeer((by, event) => this.#heard(by, event));
   readonly #own = new Gateway('');
   readonly #gateways = new Map<string, Gateway>();
   readonly #followed = new Map<string, () => void>();
@@ -39,7 +44,10 @@ export class LiveMesh implements Mesh {
   #ownPeer = '';
   #supervisor: Supervisor | undefined;
   #timer = 0;
+  #joinTimer = 0;
   #closed = false;
+  #failures = 0;
+  #cluster = '';
 
   constructor() {
     void connectSupervisor().then((supervisor) => {
@@ -48,6 +56,10 @@ export class LiveMesh implements Mesh {
       if (supervisor !== undefined) supervisor.whenChanged = () => this.#soon();
       return this.#refresh();
     });
+    // The page first, and then its tab as a peer; where the mesh is not a demo, only when somebody wants it.
+    this.#joinTimer = setTimeout(() => {
+      if (this.#supervisor !== undefined && !this.tab.isUnwanted) void this.joinWithTab();
+    }, joinAfterMs);
   }
 
   now = (): number => performance.now();
@@ -59,17 +71,26 @@ export class LiveMesh implements Mesh {
 
   placement = (name: KeyName, abort?: AbortSignal): Promise<Placement> => this.#home.placement(name, abort);
 
-  read = (name: KeyName, quorum: Quorum, via?: string): Promise<ReadAnswer> => this.#gateway(via).read(name, quorum);
+  async read(name: KeyName, quorum: Quorum, via?: string): Promise<ReadAnswer> {
+    const own = this.#ownPeerOf(via);
+    return own === undefined ? this.#gateway(via).read(name, quorum) : readThrough(own, name, quorum);
+  }
 
-  write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt> {
+  async write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt> {
+    const own = this.#ownPeerOf(via);
+    if (own !== undefined) return writeThrough(own, name, quorum, value, context);
     return this.#gateway(via).write(name, quorum, value, context);
   }
 
   async copy(peer: string, name: KeyName): Promise<Copy> {
+    const own = this.#ownPeerOf(peer);
+    if (own !== undefined) return copyThrough(own, name);
     return this.#canAsk(peer) ? this.#gateway(peer).copy(name) : { type: 'unknown' };
   }
 
   async status(peer: string): Promise<PeerStatus | undefined> {
+    const own = this.#ownPeerOf(peer);
+    if (own !== undefined) return own.status();
     if (!this.#canAsk(peer)) return undefined;
     return this.#gateway(peer)
       .status()
@@ -81,7 +102,24 @@ export class LiveMesh implements Mesh {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#joinTimer);
+    void this.tab.close();
     for (const stop of this.#followed.values()) stop();
+  }
+
+  /** Makes this tab a peer of the mesh, by way of all members that take WebSocket connections. */
+  async joinWithTab(): Promise<void> {
+    const reachable = (this.view.value?.members ?? []).filter(({ state }) => state === 'alive');
+    const isWebSocket = (address: string): boolean => /\/wss?$/.test(address);
+    await this.tab.join(
+      this.#cluster,
+      reachable.flatMap(({ addresses }) => addresses.filter(isWebSocket)),
+    );
+  }
+
+  #ownPeerOf(peer: string | undefined): MeshPeer | undefined {
+    const { peer: own } = this.tab;
+    return own?.id === peer ? own : undefined;
   }
 
   /** Other peers' gateways let only the demo's page in. */
@@ -108,10 +146,13 @@ export class LiveMesh implements Mesh {
     clearTimeout(this.#timer);
     try {
       await this.#look();
+      this.#failures = 0;
       this.lost.value = false;
     } catch (error) {
       if (!(error instanceof MeshProblem)) throw error;
-      this.lost.value = !(await this.#moveHome());
+      const moved = await this.#moveHome();
+      // A machine that is busy for a moment is not lost.
+      this.lost.value = !moved && ++this.#failures > 1;
     } finally {
       if (!this.#closed) this.#timer = setTimeout(() => void this.#refresh(), refreshMs);
     }
@@ -123,7 +164,8 @@ export class LiveMesh implements Mesh {
     const known = this.view.value;
     const ring = known?.ring.digest === status.ringDigest ? known.ring : await home.ring();
     if (home === this.#own) this.#ownPeer = status.peer;
-    this.view.value = meshView(members, ring, status.peer);
+    this.#cluster = status.cluster;
+    this.view.value = meshView(members, ring, status.peer, this.tab.peer?.id);
     this.#followAll();
   }
 

@@ -15,16 +15,19 @@ const hueOf = scaleOrdinal<string, number>().range(hues);
 export const peerHue = (peer: string): number => hueOf(peer);
 
 const shortId = (peer: string): string => `…${peer.slice(-5)}`;
+const tabIdLength = 4;
 
 /** Names by peer id, each once. */
-export function peerNames(members: readonly MemberView[]): ReadonlyMap<string, string> {
+export function peerNames(members: readonly MemberView[], ownTab?: string): ReadonlyMap<string, string> {
   const perHost = new Map<string, number>();
   for (const { host } of members) perHost.set(host, (perHost.get(host) ?? 0) + 1);
-  return new Map(members.map((member) => [member.peer, nameOf(member, perHost.get(member.host) === 1)]));
+  return new Map(
+    members.map((member) => [member.peer, member.peer === ownTab ? 'this tab' : nameOf(member, perHost.get(member.host) === 1)]),
+  );
 }
 
 function nameOf({ peer, host, class: durability }: MemberView, isOnlyOne: boolean): string {
-  if (durability === 'tab') return `tab ${shortId(peer)}`;
+  if (durability === 'tab') return `tab ${peer.slice(-tabIdLength)}`;
   // Simulated peers have short names of their own.
   if (host === `host-${peer}`) return peer;
   if (host === peer) return shortId(peer);

@@ -4,10 +4,10 @@
  */
 
 import { signal } from '@preact/signals';
-import type { MeshPeer, PeerStatus, Placement, Sibling as PublicSibling } from 'ringmesh';
-import { MeshError } from 'ringmesh';
+import type { MeshPeer, PeerStatus, Placement } from 'ringmesh';
 import { type Cluster, simHandle, type World } from 'ringmesh/sim';
 import { SimulatedBreaking } from './simulated-breaking.ts';
+import { attempt, copyThrough, readThrough, writeThrough } from './through.ts';
 import {
   type Copy,
   type KeyName,
@@ -15,7 +15,6 @@ import {
   MeshProblem,
   type Quorum,
   type ReadAnswer,
-  type Sibling,
   type Told,
   type Value,
   type WriteReceipt,
@@ -87,32 +86,15 @@ export class SimulatedMesh implements Mesh {
     return attempt(async () => this.#peer().placement(bucket, key));
   }
 
-  read({ bucket, key }: KeyName, { r, mode }: Quorum, via?: string): Promise<ReadAnswer> {
-    return attempt(async () => {
-      const answer = await this.#peer(via).bucket(bucket).get(key, { r, mode });
-      return { ...answer, siblings: answer.siblings.map(received) };
-    });
+  async read(name: KeyName, quorum: Quorum, via?: string): Promise<ReadAnswer> {
+    return readThrough(this.#peer(via), name, quorum);
   }
 
-  write({ bucket, key }: KeyName, { w, mode }: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt> {
-    return attempt(() => {
-      const opened = this.#peer(via).bucket(bucket);
-      const options = { w, mode, ...(context === '' ? {} : { context }) };
-      return value === undefined
-        ? opened.delete(key, options)
-        : opened.put(key, value.bytes, { ...options, contentType: value.contentType });
-    });
+  async write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt> {
+    return writeThrough(this.#peer(via), name, quorum, value, context);
   }
 
-  async copy(peer: string, { bucket, key }: KeyName): Promise<Copy> {
-    try {
-      const record = await this.#peer(peer).bucket(bucket).local(key);
-      if (record === undefined) return { type: 'nothing' };
-      return { type: 'kept', siblings: record.siblings.map(received), tombstones: record.tombstones, context: record.context };
-    } catch {
-      return { type: 'unknown' };
-    }
-  }
+  copy = (peer: string, name: KeyName): Promise<Copy> => copyThrough(this.#peer(peer), name);
 
   status(peer: string): Promise<PeerStatus | undefined> {
     return attempt(async () => this.#peer(peer).status()).catch(() => undefined);
@@ -186,19 +168,3 @@ export class SimulatedMesh implements Mesh {
     return handle;
   }
 }
-
-/** Errors of the simulated peer as those that the page knows. */
-async function attempt<T>(act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    if (error instanceof MeshError) throw new MeshProblem(error.code, error.message);
-    throw error;
-  }
-}
-
-const received = ({ dot, value, contentType, time }: PublicSibling): Sibling => ({
-  dot,
-  time,
-  value: { bytes: new Uint8Array(value), contentType: contentType ?? 'application/octet-stream' },
-});

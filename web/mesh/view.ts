@@ -14,8 +14,8 @@ export interface MeshView {
   readonly self: string;
 }
 
-export function meshView(members: readonly MemberView[], ring: RingView, self: string): MeshView {
-  const names = peerNames(members);
+export function meshView(members: readonly MemberView[], ring: RingView, self: string, ownTab?: string): MeshView {
+  const names = peerNames(members, ownTab);
   const order = new Intl.Collator(undefined, { numeric: true });
   const byName = members.toSorted((a, b) => order.compare(names.get(a.peer) ?? '', names.get(b.peer) ?? ''));
   // Hues are given in the order of the first look.

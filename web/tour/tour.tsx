@@ -1,6 +1,7 @@
 /** The guided tour: one story at a time, one step at a time, each with a button that does what it says. */
 
 import { signal, useSignal } from '@preact/signals';
+import type { Answer } from '../requests.ts';
 import { attempt, placement, view } from '../state.ts';
 import { go, simulationAddress } from '../source.ts';
 import { Button } from '../parts/bits.tsx';
@@ -44,7 +45,9 @@ export function Tour() {
   );
 }
 
-type Progress = 'ready' | 'doing' | 'stuck';
+type Progress = 'ready' | 'doing' | 'stuck' | 'failed';
+
+const isFailure = (came: unknown): boolean => (came as Answer | undefined)?.type === 'failed';
 
 function StepShown({ step }: { readonly step: Step }) {
   const progress = useSignal<Progress>('ready');
@@ -56,8 +59,14 @@ function StepShown({ step }: { readonly step: Step }) {
   const perform = async (): Promise<void> => {
     if (act === undefined) return next();
     progress.value = 'doing';
-    const worked = await attempt(act.run(cast.peek()).then(() => undefined));
-    progress.value = worked && (await comesTrue(() => act.seen?.(cast.peek()) ?? true)) ? 'ready' : 'stuck';
+    let failed = false;
+    const worked = await attempt(
+      act.run(cast.peek()).then((came) => {
+        failed = isFailure(came);
+      }),
+    );
+    const isDone = worked && !failed && (await comesTrue(() => act.seen?.(cast.peek()) ?? true));
+    progress.value = isDone ? 'ready' : failed ? 'failed' : 'stuck';
     if (progress.value === 'ready') at.value++;
   };
   return (
@@ -65,6 +74,7 @@ function StepShown({ step }: { readonly step: Step }) {
       <p aria-live="polite">
         {progress.value === 'doing' && act?.waiting !== undefined ? act.waiting : step.text(cast.value)}
         {progress.value === 'stuck' ? ' This takes longer than usual.' : ''}
+        {progress.value === 'failed' ? ' It did not work this time: try it again.' : ''}
       </p>
       <div class="buttons">
         <Button look="primary" disabled={progress.value === 'doing'} onClick={perform}>
