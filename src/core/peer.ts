@@ -299,6 +299,7 @@ export class Peer {
     table.adopt(other.membership.table);
     for (const { signed } of table.all()) if (signed.record.peer !== self) this.calls.up(signed.record.peer);
     this.#antiEntropy.ringIsSettled();
+    this.#takeover.settle();
   }
 
   linkUp(now: Instant, peer: PeerId): void {

@@ -93,6 +93,17 @@ export class Takeover {
     });
   }
 
+  /** This peer owns its places by the ring that there is now, and need not compare them. */
+  settle(): void {
+    const { placement } = this.#members;
+    this.#base = placement;
+    this.#isBlank = false;
+    this.#open.clear();
+    this.#copied.clear();
+    this.#seen = placement.digest;
+    this.#store(placement);
+  }
+
   /** The store may lack anything. */
   forgot(): void {
     this.#base = undefined;

@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly storage?: Partial<StorageOptions>;
   /** How many peers, the first ones, every peer dials at its start. */
   readonly bootstrap?: number;
+  /** How many peers, the first ones, own their places from the beginning; the others join. Default: none, they agree on one. */
+  readonly founders?: number;
 }
 
 export type EventListener = (peer: number, event: CoreEvent) => void;
@@ -49,7 +51,7 @@ export class Cluster {
   #placed = 0;
 
   constructor(world: World, options: ClusterOptions) {
-    const { peers: count, partitions = 256, weight = 32, times = defaultProbeTimes, bootstrap = 3 } = options;
+    const { peers: count, partitions = 256, weight = 32, times = defaultProbeTimes, bootstrap = 3, founders = 0 } = options;
     this.world = world;
     const names = (options.names ?? defaultNames(count)).map(peerId);
     this.network = new SimNetwork(world, names, { ...defaultNetworkOptions, ...options.network });
@@ -70,6 +72,7 @@ export class Cluster {
           durableMin: 2,
           self,
           times,
+          founder: index < founders,
           ...(options.reaping === undefined ? {} : { reaping: options.reaping }),
           hints: options.hints,
         },
@@ -102,8 +105,8 @@ export class Cluster {
   }
 
   /**
-   * Starts all peers as a mesh that has long been together, without the dialling and telling that leads there: a thousand peers in a moment. For clusters without
-   * bootstrap peers. Those after the first `count` may come later.
+   * Starts all peers as a mesh that has long been together, without the dialling and telling that leads there: a thousand peers in a moment. For clusters of
+   * founders without bootstrap peers. Those after the first `count` may come later.
    */
   startFormed(count = this.peers.length): void {
     const starting = this.peers.slice(0, count);

@@ -17,7 +17,7 @@ async function settled<T>(world: World, promise: Promise<T>): Promise<T> {
 }
 
 function formed(peers: number, weight = 16): Cluster {
-  const cluster = new Cluster(new World(7), { peers, weight, bootstrap: 0 });
+  const cluster = new Cluster(new World(7), { peers, weight, bootstrap: 0, founders: peers });
   cluster.startFormed();
   return cluster;
 }

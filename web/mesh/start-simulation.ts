@@ -39,6 +39,7 @@ export function startSimulation({ seed, peers }: SimulationSettings): SimulatedM
     partitions: 1024,
     weight: Math.max(6, Math.min(64, Math.floor(tokensMax / peers))),
     bootstrap: 0,
+    founders: peers,
     network: { codec: false, latencyMs: [1, 40] },
     storage: { copies: false },
   });
