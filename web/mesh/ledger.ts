@@ -5,6 +5,7 @@ import type { Told } from './types.ts';
 
 type CompareEvent = Extract<MeshEvent, { type: 'compare' }>;
 export type Level = CompareEvent['level'];
+type TransferEvent = Extract<MeshEvent, { type: 'transfer' }>;
 type HintEvent = Extract<MeshEvent, { type: 'hint' }>;
 
 export interface HintPile {
@@ -22,10 +23,16 @@ export interface Exchange {
   readonly steps: readonly Pick<CompareEvent, 'level' | 'compared' | 'different' | 'nodes'>[];
 }
 
+/** What a peer copies before it owns it. */
+export interface Transfer extends Pick<TransferEvent, 'partitions' | 'partitionsDone' | 'keys' | 'bytes' | 'waitsFor'> {
+  readonly by: string;
+}
+
 const exchangesMax = 6;
 
 export class Ledger {
   readonly #piles = new Map<string, HintPile>();
+  readonly #transfers = new Map<string, Transfer>();
   #exchanges: Exchange[] = [];
   #next = 1;
 
@@ -38,9 +45,14 @@ export class Ledger {
     return this.#exchanges;
   }
 
+  get transfers(): readonly Transfer[] {
+    return [...this.#transfers.values()];
+  }
+
   /** True when something has changed that is shown. */
   hear({ by, event }: Told): boolean {
     if (event.type === 'hint') this.#hint(by, event);
+    else if (event.type === 'transfer') this.#transfers.set(by, { ...event, by });
     else if (event.type === 'compare') this.#compare(by, event);
     else return false;
     return true;

@@ -14,7 +14,8 @@ const name = 'page';
 /** A browser keeps these for the next visit. */
 const weightEntry = 'ringmesh weight';
 const joinEntry = 'ringmesh join';
-const defaultWeight = 8;
+/** A page is closed more often than it comes back: it keeps copies for others only when somebody wants that. */
+const defaultWeight = 0;
 
 export class TabPeer {
   readonly state = signal<TabState>({ type: 'off' });

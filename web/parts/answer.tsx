@@ -97,7 +97,7 @@ function Replicas({ replicas }: { readonly replicas: readonly ReplicaReceipt[] }
             <th scope="row">
               <PeerName peer={replica.peer} />
             </th>
-            <td>{replica.role === 'primary' ? 'owner' : 'stand-in'}</td>
+            <td>{{ primary: 'owner', fallback: 'stand-in', gaining: 'owner soon' }[replica.role]}</td>
             <td>{replicaText(replica)}</td>
           </tr>
         ))}

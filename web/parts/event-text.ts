@@ -30,7 +30,10 @@ export function eventLine(event: MeshEvent, view: MeshView | undefined, by: stri
     case 'hop':
     case 'answer':
     case 'compare':
+    case 'transfer':
       return undefined;
+    case 'joined':
+      return { tone: 'good', text: `${here} has copied its share and owns it now` };
     case 'member': {
       // All peers tell of all others: one pair of eyes is enough.
       if (!isOwn) return undefined;

@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { max } from 'd3-array';
 import { scaleLinear } from 'd3-scale';
-import { type Exchange, foundDifference, type HintPile, type Level } from '../mesh/ledger.ts';
+import { type Exchange, foundDifference, type HintPile, type Level, type Transfer } from '../mesh/ledger.ts';
 import { attempt, ledger, mesh, told } from '../state.ts';
 import { Button, PeerName, plural } from './bits.tsx';
 
@@ -14,6 +14,7 @@ export function Repair() {
   return (
     <div class="stack">
       <Hints piles={ledger.piles} />
+      <Transfers transfers={ledger.transfers} />
       <Exchanges exchanges={ledger.exchanges} />
     </div>
   );
@@ -47,6 +48,32 @@ function Hints({ piles }: { readonly piles: readonly HintPile[] }) {
           </p>
         ))}
       </div>
+    </section>
+  );
+}
+
+function Transfers({ transfers }: { readonly transfers: readonly Transfer[] }) {
+  return (
+    <section aria-label="Transfers">
+      <h3>Transfers</h3>
+      <p class="note">Who joins copies what it will own while the owners still serve it, compares it with theirs, and only then owns it.</p>
+      {transfers.length === 0 ? <p class="note">Nothing has moved yet. Add a peer.</p> : null}
+      {transfers.map(({ by, partitions, partitionsDone, keys, bytes, waitsFor }) => (
+        <p class="measure" key={by}>
+          <span>
+            <PeerName peer={by} /> {partitionsDone === partitions ? 'has' : 'copies'} {plural(keys, 'key')}, {(bytes / 1000).toFixed(1)} kB
+            {waitsFor === '' ? null : (
+              <>
+                , waits for <PeerName peer={waitsFor} />
+              </>
+            )}
+          </span>
+          <span class="bar" aria-hidden="true" style={{ '--part': partitions === 0 ? 1 : partitionsDone / partitions }} />
+          <b>
+            {partitionsDone.toLocaleString('en')} of {plural(partitions, 'partition')}
+          </b>
+        </p>
+      ))}
     </section>
   );
 }

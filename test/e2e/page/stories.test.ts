@@ -162,6 +162,9 @@ describe('the page of the demo', { timeout: 240_000 }, () => {
       .getByRole('button', { name: /^this tab/ })
       .click();
     await seen(page, /by 20 places on the ring/);
+    await own.getByRole('slider', { name: /Its weight/ }).fill('0');
+    await own.getByRole('button', { name: 'Take this weight' }).click();
+    await seen(page, /by 0 places on the ring/);
     await own.getByRole('button', { name: 'Leave' }).click();
     await seen(page, `${peers} alive, 1 dead`);
     await page.context().close();
