@@ -54,8 +54,8 @@ export class SimNetwork {
   readonly #indexes: ReadonlyMap<PeerId, number>;
   readonly #endpoints: (Endpoint | undefined)[];
   readonly #links = new Map<number, Link<Frame>>();
-  /** All peers are linked, though most links are made as objects only when something happens to them. */
-  #formed = false;
+  /** These peers were all linked at once; most of their links are made as objects only when something happens to them. */
+  #formed: ReadonlySet<number> | undefined;
 
   constructor(world: World, names: readonly PeerId[], options: NetworkOptions) {
     this.#world = world;
@@ -78,7 +78,7 @@ export class SimNetwork {
 
   /** The peer is gone. `silent`: as with a power cut, the others notice only when the link is given up for dead. */
   detach(who: number, silent: boolean): void {
-    if (this.#formed) for (let other = 0; other < this.#names.length; other++) if (other !== who) this.#link(who, other);
+    if (this.#formed !== undefined) for (let other = 0; other < this.#names.length; other++) if (other !== who) this.#link(who, other);
     this.#endpoints[who] = undefined;
     for (const link of this.#linksOf(who)) {
       const own = sideOf(link, who);
@@ -91,7 +91,7 @@ export class SimNetwork {
 
   /** Links all peers that are there, at once and without a word to them. */
   form(): void {
-    this.#formed = true;
+    this.#formed = new Set([...this.#endpoints.keys()].filter((who) => this.#endpoints[who] !== undefined));
   }
 
   connect(who: number, peer: PeerId): void {
@@ -109,7 +109,7 @@ export class SimNetwork {
   send(who: number, peer: PeerId, message: Message): boolean {
     const other = this.#indexes.get(peer);
     if (other === undefined) return false;
-    const link = this.#formed ? this.#link(who, other) : this.#links.get(this.#pair(who, other));
+    const link = this.#formed !== undefined ? this.#link(who, other) : this.#links.get(this.#pair(who, other));
     if (link === undefined) return false;
     const own = sideOf(link, who);
     if (!own.up || own.held.length >= this.#options.heldMax) return false;
@@ -182,7 +182,7 @@ export class SimNetwork {
   publish(who: number, rumors: Rumors): void {
     const parcel = packRumors(rumors, this.#options.codec);
     const [least, most] = this.#options.latencyMs;
-    for (const [to, hops] of this.#formed ? this.#someReachable(who) : this.#reachable(who)) {
+    for (const [to, hops] of this.#formed !== undefined ? this.#someReachable(who) : this.#reachable(who)) {
       this.counters.gossipSent++;
       if (happens(this.#random, this.faults.gossipLoss)) {
         this.counters.gossipLost++;
@@ -362,7 +362,8 @@ export class SimNetwork {
     let link = this.#links.get(pair);
     if (link === undefined) {
       this.#links.set(pair, (link = openLink(Math.min(a, b), Math.max(a, b))));
-      if (this.#formed && this.#endpoints[a] !== undefined && this.#endpoints[b] !== undefined) this.#openAtOnce(link);
+      const belongs = (who: number): boolean => this.#formed?.has(who) === true && this.#endpoints[who] !== undefined;
+      if (belongs(a) && belongs(b)) this.#openAtOnce(link);
     }
     return link;
   }

@@ -43,6 +43,16 @@ describe('a formed mesh', () => {
     expect(cluster.world.runUntil(() => cluster.whole, 60_000)).toBe(true);
   });
 
+  it('[TR1] takes in who joins later', () => {
+    const cluster = new Cluster(new World(7), { peers: 9, weight: 16, bootstrap: 0, founders: 8 });
+    cluster.startFormed(8);
+    cluster.world.runFor(1000);
+    cluster.peer(8).start();
+    cluster.network.connect(8, cluster.peer(0).id);
+    const joined = (): boolean => simHandle(cluster, 3).ring().members.length === 9;
+    expect(cluster.world.runUntil(joined, 60_000)).toBe(true);
+  });
+
   it('is a moment’s work for hundreds of peers', () => {
     const cluster = formed(400, 8);
     expect(cluster.agreed).toBe(true);

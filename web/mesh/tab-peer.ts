@@ -2,7 +2,6 @@
 
 import { signal } from '@preact/signals';
 import type { MeshEvent, MeshPeer } from 'ringmesh';
-import { MeshError } from 'ringmesh';
 
 export type TabState =
   | { readonly type: 'off' }
@@ -47,9 +46,7 @@ export class TabPeer {
       peer.onEvent((event) => this.#heard(peer.id, event));
       this.state.value = { type: 'on', peer };
     } catch (error) {
-      const isTaken = error instanceof MeshError && error.code === 'STORAGE_LOCKED';
-      const why = isTaken ? 'Another tab of this browser is the peer already.' : error instanceof Error ? error.message : String(error);
-      this.state.value = { type: 'failed', why };
+      this.state.value = { type: 'failed', why: error instanceof Error ? error.message : String(error) };
     }
   }
 

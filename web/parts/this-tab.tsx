@@ -63,7 +63,8 @@ function sayState(live: LiveMesh): string {
       void view.value;
       const connections = state.peer.connections();
       const relayed = connections.filter(({ relay }) => relay !== undefined).length;
-      return `is a peer, connected with ${plural(connections.length, 'other')}${relayed > 0 ? `, ${relayed} of them through a relay` : ''}.`;
+      const together = state.peer.status().runsHere ? '' : ' together with another tab of this browser';
+      return `is a peer${together}, connected with ${plural(connections.length, 'other')}${relayed > 0 ? `, ${relayed} of them through a relay` : ''}.`;
     }
   }
 }
