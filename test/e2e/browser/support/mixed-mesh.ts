@@ -98,7 +98,6 @@ export class MixedMesh {
 
   async page(profile: BrowserContext): Promise<Page> {
     const page = await profile.newPage();
-    page.on('console', (message) => message.type() === 'error' && console.error(`page: ${message.text()}`));
     page.on('pageerror', (error) => console.error('page:', error));
     await page.goto(this.#host!.url);
     return page;
