@@ -31,6 +31,28 @@ const reservations = (tab: Tab): Promise<number> =>
   tab.peer.evaluate((peer) => new Set(peer.status().addresses.map((address) => address.split('/p2p-circuit')[0]?.split('/p2p/')[1])).size);
 
 describe('tabs', { timeout: patienceMs }, () => {
+  it('go on among themselves while all Node.js peers are down, and bring what they took back to them', async () => {
+    const { one, two, close } = await twoTabs();
+    await mesh.own([one, two]);
+    await reach(one, two, 'webrtc');
+    for (const server of mesh.servers) await server.stop();
+    await eventually('both tabs see that the servers are gone', async () => {
+      const views = await Promise.all([one, two].map(({ peer }) => peer.evaluate((it) => it.members())));
+      const alive = views.map((members) => members.filter(({ state }) => state === 'alive').map((member) => member.peer));
+      if (alive.every((peers) => peers.length === 2 && peers.includes(one.id) && peers.includes(two.id))) return true;
+      throw new Error(views.map((members) => members.map(({ peer, state }) => `${peer.slice(-5)} ${state}`).join()).join(' | '));
+    });
+    const receipt = await put(one, 'without servers', 'kept by two tabs', { mode: 'sloppy' });
+    expect(receipt).toMatchObject({ outcome: 'ok', sloppy: true });
+    expect(await texts(two, 'without servers', 'sloppy')).toEqual(['kept by two tabs']);
+    for (const server of mesh.servers) await mesh.restart(server);
+    await eventually('the servers have it', async () => {
+      const found = await Promise.all(mesh.servers.map(({ peer }) => textsAt(peer, 'without servers').catch(() => [])));
+      return found.every((values) => values.join() === 'kept by two tabs');
+    });
+    await close();
+  });
+
   it('reach each other by WebRTC, and Node.js peers by WebSocket', async () => {
     const { one, two, close } = await twoTabs();
     await reach(one, two, 'webrtc');
@@ -90,27 +112,6 @@ describe('tabs', { timeout: patienceMs }, () => {
       expect(await texts(two, `blocked-${i}`)).toEqual(['one']);
     }
     await reach(one, two, 'relayed');
-    await close();
-  });
-
-  it('go on among themselves while all Node.js peers are down, and bring what they took back to them', async () => {
-    const { one, two, close } = await twoTabs();
-    await reach(one, two, 'webrtc');
-    for (const server of mesh.servers) await server.stop();
-    await eventually('both tabs see that the servers are gone', async () => {
-      const views = await Promise.all([one, two].map(({ peer }) => peer.evaluate((it) => it.members())));
-      const alive = views.map((members) => members.filter(({ state }) => state === 'alive').map((member) => member.peer));
-      if (alive.every((peers) => peers.length === 2 && peers.includes(one.id) && peers.includes(two.id))) return true;
-      throw new Error(views.map((members) => members.map(({ peer, state }) => `${peer.slice(-5)} ${state}`).join()).join(' | '));
-    });
-    const receipt = await put(one, 'without servers', 'kept by two tabs', { mode: 'sloppy' });
-    expect(receipt).toMatchObject({ outcome: 'ok', sloppy: true });
-    expect(await texts(two, 'without servers', 'sloppy')).toEqual(['kept by two tabs']);
-    for (const server of mesh.servers) await mesh.restart(server);
-    await eventually('the servers have it', async () => {
-      const found = await Promise.all(mesh.servers.map(({ peer }) => textsAt(peer, 'without servers').catch(() => [])));
-      return found.every((values) => values.join() === 'kept by two tabs');
-    });
     await close();
   });
 });

@@ -80,7 +80,7 @@ export class HistoryClient {
   }
 
   async act(place: Place, key: string, choice: number): Promise<void> {
-    if (choice < 0.15) return void (await this.#put(place, key, undefined));
+    if (choice < 0.15) return this.#put(place, key, undefined);
     const found = await this.#get(place, key);
     if (choice < 0.6 && found !== undefined) await this.#put(place, key, found);
   }

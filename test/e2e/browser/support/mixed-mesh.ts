@@ -113,6 +113,16 @@ export class MixedMesh {
     return { page, peer, id: await peer.evaluate((one) => one.id) };
   }
 
+  /** Waits until the tabs own their part of the ring: before that they copy it. */
+  async own(tabs: readonly Tab[]): Promise<void> {
+    await until(
+      'the tabs own their parts',
+      () => this.servers.every(({ peer }) => tabs.every(({ id }) => peer.ring().members.some((member) => member.peer === id))),
+      withinMs,
+    );
+    await this.agree(tabs);
+  }
+
   /** Waits until tabs and running servers have one ring with all tabs in it. */
   async agree(tabs: readonly Tab[], servers = this.servers): Promise<void> {
     await until(
