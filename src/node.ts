@@ -10,7 +10,7 @@ import { join } from 'node:path';
 
 import { systemClock, systemRandom } from './adapters/clock.ts';
 import { createIdentity, type KeyIdentity, loadIdentity, saveIdentity } from './adapters/identity.ts';
-import { openLevelStorage } from './adapters/level.ts';
+import { type Rescue, withRescue } from './adapters/level-rescue.ts';
 import { clusterDht } from './adapters/libp2p-dht.ts';
 import { nodeTransports } from './adapters/libp2p-node.ts';
 import { relayServer } from './adapters/libp2p-relayed.ts';
@@ -58,43 +58,45 @@ const defaultWeight = 128;
 /** Starts a peer: resolves when it serves requests. `ready()` of the peer tells when it has found the others. */
 export async function createPeer(options: NodePeerOptions = {}): Promise<MeshPeer> {
   checkPeerOptions(options);
-  const { cluster, bootstrap, partitions, durableMin } = commonOptions(options);
   const { folder } = options;
-  const storage = folder === undefined ? openMemoryStorage() : await openLevelStorage(join(folder, 'records'));
-  try {
-    const identity = folder === undefined ? createIdentity() : await identityIn(folder);
-    const runtime = new Runtime({
-      clock: systemClock,
-      storage,
-      network: createLibp2pNetwork({
-        cluster,
-        privateKey: identity.privateKey,
-        transports: nodeTransports(),
-        listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'],
-        ...(options.announce === undefined ? {} : { announce: options.announce }),
-        ...(options.refuse === undefined ? {} : { refuse: options.refuse }),
-        bootstrap,
-        dht: clusterDht,
-        services: { relay: relayServer() },
-      }),
-      peer: {
-        cluster,
-        partitions,
-        durableMin,
-        founder: bootstrap.length === 0,
-        ...(options.replaces === undefined ? {} : { replaces: peerId(options.replaces) }),
-        identity,
-        self: describeSelf(options, selfDefaults(identity, storage)),
-        times: probeTimes(options),
-        random: systemRandom,
-      },
-    });
-    await runtime.start();
-    return new Mesh(runtime, meshOptions(options));
-  } catch (error) {
-    await storage.close();
-    throw error;
-  }
+  if (folder === undefined) return startPeer(options, openMemoryStorage(), createIdentity());
+  return withRescue(join(folder, 'records'), async (storage, rescue) => startPeer(options, storage, await identityIn(folder), rescue));
+}
+
+/** The caller closes the storage when it rejects. */
+async function startPeer(options: NodePeerOptions, storage: Storage, identity: KeyIdentity, rescue?: Rescue): Promise<MeshPeer> {
+  const { cluster, bootstrap, partitions, durableMin } = commonOptions(options);
+  const runtime = new Runtime({
+    clock: systemClock,
+    storage,
+    network: createLibp2pNetwork({
+      cluster,
+      privateKey: identity.privateKey,
+      transports: nodeTransports(),
+      listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'],
+      ...(options.announce === undefined ? {} : { announce: options.announce }),
+      ...(options.refuse === undefined ? {} : { refuse: options.refuse }),
+      bootstrap,
+      dht: clusterDht,
+      services: { relay: relayServer() },
+    }),
+    peer: {
+      cluster,
+      partitions,
+      durableMin,
+      founder: bootstrap.length === 0,
+      ...(options.replaces === undefined ? {} : { replaces: peerId(options.replaces) }),
+      identity,
+      self: describeSelf(options, selfDefaults(identity, storage)),
+      times: probeTimes(options),
+      random: systemRandom,
+    },
+  });
+  await runtime.start();
+  const mesh = new Mesh(runtime, { ...meshOptions(options), warnings: rescue === undefined ? [] : [rescue.message] });
+  // Trees that are not what is left of their records would hide what is missing.
+  if (rescue?.action === 'repaired') mesh.scrub().catch(() => {});
+  return mesh;
 }
 
 const selfDefaults = (identity: KeyIdentity, storage: Storage): PlatformDefaults => ({

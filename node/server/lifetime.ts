@@ -31,6 +31,7 @@ export async function serveUntilStopped(settings: ServeSettings): Promise<void> 
       process.stderr.write(`ringmesh: bug in the gateway: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
   });
   announce(settings, server, log);
+  for (const message of server.peer.status().warnings) log.write({ type: 'warning', message }, `warning: ${message}`);
   server.ready.then(
     () => log.write({ type: 'ready', peer: server.peer.id }, readyText(server)),
     () => {},

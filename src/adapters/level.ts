@@ -7,7 +7,7 @@
  * byte strings.
  */
 
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { readdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { MeshError } from '../core/errors.ts';
@@ -24,6 +24,8 @@ export interface LevelStorageOptions {
    * 16 MiB.
    */
   readonly writeBufferMaxBytes?: number;
+  /** Known already: the store was damaged. Default: as LevelDB's own report says. */
+  readonly mayHaveForgotten?: boolean;
 }
 
 /**
@@ -32,6 +34,12 @@ export interface LevelStorageOptions {
  * more.
  */
 export type LevelStorage = Storage & { readonly mayHaveForgotten: boolean };
+
+/** What an error of a running peer says besides. */
+export const repairIsDue = '; the next start repairs it';
+
+/** A file that says that reads have found the store damaged, and that the next start is to repair it. */
+export const damageMark = (folder: string): string => `${folder}.damaged`;
 
 type Database = Level<ByteString, Uint8Array>;
 
@@ -82,7 +90,9 @@ function storageError(error: unknown, folder: string): MeshError {
   if (is('ENOSPC', 'EDQUOT', 'EFBIG') || /no space left|quota exceeded|file too large/i.test(detail)) {
     return new MeshError('STORAGE_FULL', `no space left for the store in ${folder} (${detail})`, { cause: error });
   }
-  if (is('LEVEL_CORRUPTION') || detail.startsWith('Corruption')) {
+  // A file of the store that is missing or too short is damage, not trouble with the disk.
+  const isShort = /^IO error: .*(: Invalid argument|: No such file or directory|truncated block read)/.test(detail);
+  if (is('LEVEL_CORRUPTION') || detail.startsWith('Corruption') || isShort) {
     return new MeshError('RECORD_CORRUPT', `the store in ${folder} is damaged (${detail})`, { cause: error });
   }
   return new MeshError('STORAGE_FAILED', `the store in ${folder} cannot be used (${detail})`, { cause: error });
@@ -127,7 +137,7 @@ async function openDatabase(folder: string, options: LevelStorageOptions): Promi
 /** Opens the store in `folder` and makes the folder where it is missing. */
 export async function openLevelStorage(folder: string, options: LevelStorageOptions = {}): Promise<LevelStorage> {
   const db = await openDatabase(folder, options);
-  return new LevelFolder(folder, options, db, await hasSkippedLog(folder));
+  return new LevelFolder(folder, options, db, options.mayHaveForgotten === true || (await hasSkippedLog(folder)));
 }
 
 type Entry = [key: ByteString, value: Uint8Array];
@@ -164,6 +174,8 @@ class LevelFolder implements LevelStorage {
   /** Reads that a worker thread holds the database for. */
   readonly #reads = new Set<Promise<unknown>>();
   #db: Database;
+  /** Under way or done: what is damaged is repaired at the next start. */
+  #mark: Promise<void> | undefined;
   #logTorn = false;
   #reopening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -184,7 +196,7 @@ class LevelFolder implements LevelStorage {
       const values: (Uint8Array | undefined)[] = await this.#read((db) => db.getMany([...keys]));
       return values.map((value) => value && plain(value));
     } catch (error) {
-      throw storageError(error, this.#folder);
+      throw this.#readError(error);
     }
   }
 
@@ -209,8 +221,15 @@ class LevelFolder implements LevelStorage {
       });
       return entries.map(([key, value]) => [key, keysOnly ? empty : plain(value)]);
     } catch (error) {
-      throw storageError(error, this.#folder);
+      throw this.#readError(error);
     }
+  }
+
+  #readError(cause: unknown): MeshError {
+    const known = storageError(cause, this.#folder);
+    if (known.code !== 'RECORD_CORRUPT') return known;
+    this.#mark ??= writeFile(damageMark(this.#folder), '').catch(() => undefined);
+    return new MeshError(known.code, `${known.message}${repairIsDue}`, { cause });
   }
 
   async commit(changes: readonly StorageChange[]): Promise<void> {
@@ -227,6 +246,7 @@ class LevelFolder implements LevelStorage {
     await this.#commits.idle();
     await this.#reopening?.catch(() => undefined);
     await Promise.allSettled(this.#reads);
+    await this.#mark;
     try {
       await this.#db.close();
     } catch (error) {

@@ -153,11 +153,11 @@ export class Hints {
       const to = this.#others(now, hint, why);
       if (to.length > 0) moves.push({ hint, to });
     }
-    if (moves.length > 0) this.#move(now, moves, why, (then) => this.deliver(then));
+    if (moves.length > 0) this.#move(now, moves, why, (then, isDone) => void (isDone && this.deliver(then)));
   }
 
   /** Keeps records for others than before. What cannot be written is tried again with the next look. */
-  #move(now: Instant, moves: readonly Move[], why: 'rerouted' | 'expired', done: (now: Instant) => void): void {
+  #move(now: Instant, moves: readonly Move[], why: 'rerouted' | 'expired', done: (now: Instant, isDone: boolean) => void): void {
     const changes: StorageChange[] = [];
     for (const { hint, to } of moves) {
       this.#index.drop(hint);
@@ -176,7 +176,7 @@ export class Hints {
           for (const owner of to) this.#env.emit({ type: 'hint', action: 'stored', owner, held: this.held });
         }
       }
-      if (!(written instanceof MeshError)) done(then);
+      done(then, !(written instanceof MeshError));
     });
   }
 
