@@ -19,7 +19,7 @@ import { liveWithPage } from './browser/page-life.ts';
 import type { Running } from './browser/runner.ts';
 import { openSharedPeer } from './browser/shared-peer.ts';
 import { Mesh, replicaCounts } from './mesh.ts';
-import { checkPeerOptions, commonOptions, describeSelf, meshOptions, type PeerOptions, probeTimes } from './peer-options.ts';
+import { checkPeerOptions, commonOptions, describeSelf, hintLimits, meshOptions, type PeerOptions, probeTimes } from './peer-options.ts';
 import type { Storage } from './ports.ts';
 import { Runtime } from './runtime.ts';
 
@@ -94,6 +94,7 @@ async function run(options: BrowserPeerOptions, { storage, identity }: Home, wit
         identity,
         self: describeSelf(options, defaults),
         times: probeTimes(options),
+        hints: hintLimits(options),
         random: systemRandom,
         ...(witnessed === undefined ? {} : { witnessed }),
       },

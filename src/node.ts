@@ -23,6 +23,7 @@ import {
   checkPeerOptions,
   commonOptions,
   describeSelf,
+  hintLimits,
   meshOptions,
   type PeerOptions,
   type PlatformDefaults,
@@ -89,6 +90,7 @@ async function startPeer(options: NodePeerOptions, storage: Storage, identity: K
       identity,
       self: describeSelf(options, selfDefaults(identity, storage)),
       times: probeTimes(options),
+      hints: hintLimits(options),
       random: systemRandom,
     },
   });

@@ -6,6 +6,7 @@
 import type { BucketOptions, DurabilityClass } from './api.ts';
 import { bucketOptions, checkBucketName } from './bucket.ts';
 import { MeshError } from './core/errors.ts';
+import { defaultHintLimits, type HintLimits } from './core/hint-index.ts';
 import { limits } from './core/limits.ts';
 import type { SelfDescription } from './core/membership.ts';
 import { defaultProbeTimes, type ProbeTimes } from './core/prober.ts';
@@ -27,6 +28,8 @@ export interface PeerOptions {
   readonly probeIntervalMs?: number;
   /** From the first suspicion to the declaration of death. */
   readonly suspicionMs?: number;
+  /** What is kept for peers that cannot be reached, at the most. Default 100,000 hints, 256 MiB, 3 hours. */
+  readonly hints?: { readonly max?: number; readonly maxBytes?: number; readonly maxAgeMs?: number };
   /** Options of buckets by name. */
   readonly buckets?: Readonly<Record<string, BucketOptions>>;
 }
@@ -51,6 +54,8 @@ export function describeSelf(options: Described, defaults: PlatformDefaults): Se
   const { host = defaults.host, zone = defaults.zone, weight = defaults.weight, gateway = '' } = options;
   return { host, zone, weight, gateway, class: options.class ?? defaults.class };
 }
+
+export const hintLimits = (options: PeerOptions): HintLimits => ({ ...defaultHintLimits, ...options.hints });
 
 export function probeTimes(options: PeerOptions): ProbeTimes {
   const { probeIntervalMs = defaultProbeTimes.probeIntervalMs, suspicionMs = defaultProbeTimes.suspicionMs } = options;
@@ -78,6 +83,8 @@ export function checkPeerOptions(options: Described): void {
     Number.isInteger(weight) && weight >= 0 && weight <= limits.weightMax,
     `weight must be a whole number from 0 to ${limits.weightMax}`,
   );
+  for (const [name, value] of Object.entries(hintLimits(options)))
+    check(Number.isSafeInteger(value) && value >= 0, `hints.${name} must be a whole number, 0 or more`);
   check(Number.isInteger(durableMin) && durableMin >= 0, 'durableMin must be a whole number, 0 or more');
   check(Math.max(host.length, zone.length) <= limits.labelMaxBytes, `labels have at most ${limits.labelMaxBytes} characters`);
   for (const [name, bucket] of Object.entries(options.buckets ?? {})) {
