@@ -52,7 +52,26 @@ afterAll(async () => {
 beforeEach(async () => {
   profile = await browser.newContext();
 });
-afterEach(() => profile.close());
+// A tab that is gone for good would keep the next one waiting for what it owned.
+afterEach(async () => {
+  await profile.close();
+  const servers = peers.map(({ id }) => id);
+  const gone = first()
+    .members()
+    .filter(({ peer, state }) => !servers.includes(peer) && !['left', 'removed'].includes(state));
+  await Promise.all(
+    gone.map(({ peer }) =>
+      until(
+        'it is removed',
+        () =>
+          first()
+            .remove(peer)
+            .then(() => true),
+        withinMs,
+      ),
+    ),
+  );
+});
 
 async function openPage(): Promise<Page> {
   const page = await profile.newPage();
@@ -87,7 +106,7 @@ const joined = async (tab: Tab): Promise<string> => {
     'the tab and the others have one ring',
     async () => {
       const digest = await tab.evaluate((peer) => peer.status().ringDigest);
-      const agree = peers.every((peer) => peer.status().ringDigest === digest && peer.members().some((member) => member.peer === id));
+      const agree = peers.every((peer) => peer.status().ringDigest === digest && peer.ring().members.some((member) => member.peer === id));
       return agree && id;
     },
     withinMs,
@@ -96,10 +115,11 @@ const joined = async (tab: Tab): Promise<string> => {
 
 /** A key with the peer among its primaries. */
 function keyOn(peer: string, prefix: string): string {
-  for (let i = 0; ; i++) {
+  for (let i = 0; i < 10_000; i++) {
     const key = `${prefix}-${i}`;
     if (first().placement('notes', key).primaries.includes(peer)) return key;
   }
+  throw new Error(`${peer} owns nothing`);
 }
 
 const stateOf = (id: string): string | undefined =>
