@@ -78,14 +78,14 @@ function Header() {
         <path d="M5.6 22A12 12 0 0 1 16 4" stroke="#35a07a" />
       </svg>
       <h1>ringmesh</h1>
-      <p class="tagline">One store, many peers. Every key has a place on the ring, and a few peers keep its copies.</p>
+      <p class="tagline">One store, many peers: see who keeps what.</p>
       <button type="button" class="begin" disabled={telling.value !== undefined} onClick={startTour}>
         Take the tour
       </button>
       <SourceChoice />
       <Connection />
       <a class="elsewhere" href="./board.html">
-        A board of notes on this store
+        Board of notes
       </a>
       {problem.value === '' ? null : (
         <p class="problem" role="alert">

@@ -60,10 +60,15 @@ export class SupervisedPeer {
     return this.#peer;
   }
 
-  /** SIGKILL, and it stays down. Resolves when the process is gone. */
-  async kill(): Promise<void> {
+  /** It is not started again when it ends. */
+  hold(): void {
     this.#held = true;
     clearTimeout(this.#restartTimer);
+  }
+
+  /** SIGKILL, and it stays down. Resolves when the process is gone. */
+  async kill(): Promise<void> {
+    this.hold();
     const child = this.#child;
     if (child === undefined || isGone(child)) return;
     const gone = new Promise((resolve) => child.once('close', resolve));

@@ -8,6 +8,8 @@ import { GatewayError } from '../gateway/errors.ts';
 import { checkPorts, type DemoOptions, peersMax, planPeer, serveFlags } from './plan.ts';
 import { type Life, SupervisedPeer } from './supervised-peer.ts';
 
+const leaveWithinMs = 60_000;
+
 export interface TroupeState {
   readonly peers: readonly { readonly name: string; readonly peer: string; readonly life: Life; readonly gateway: string }[];
   readonly sides: readonly (readonly string[])[] | null;
@@ -61,14 +63,29 @@ export class Troupe {
     if (this.#sides !== null) this.split([[...(this.#sides[0] ?? []), peer.peer], ...this.#sides.slice(1)]);
   }
 
-  /** It stops for good, and its data goes with it. */
+  /** It leaves the mesh, or is removed from it when it does not run; its data goes with it. */
   async remove(name: string): Promise<void> {
     if (this.#peers.length === 1) throw new GatewayError('REQUEST_INVALID', 'the last peer of the demo stays');
     const peer = this.find(name);
+    peer.hold();
+    await this.#leave(peer);
     await peer.stop();
     this.#peers = this.#peers.filter((other) => other !== peer);
     await rm(peer.plan.folder, { recursive: true, force: true });
     this.#tell(`${name} was removed from the page`);
+  }
+
+  async #leave(peer: SupervisedPeer): Promise<void> {
+    const other = this.#peers.find((candidate) => candidate !== peer && candidate.life === 'running');
+    const runs = peer.life === 'running';
+    const url = runs ? `${peer.plan.gatewayUrl}/v1/leave` : `${other?.plan.gatewayUrl ?? ''}/v1/members/${peer.peer}`;
+    try {
+      const answer = await fetch(url, { method: runs ? 'POST' : 'DELETE', signal: AbortSignal.timeout(leaveWithinMs) });
+      // The last line comes when all that it kept is with others.
+      await answer.text();
+    } catch {
+      this.#tell(`${peer.plan.name} could not leave in order; the others take it for dead`);
+    }
   }
 
   split(sides: readonly (readonly string[])[]): void {

@@ -29,7 +29,7 @@ export function BreakThings() {
 function OnePeer() {
   const seen = view.value;
   const doing = breaking.value;
-  const picked = chosen.value ?? seen?.seated.find(({ peer }) => peer !== seen.self)?.peer;
+  const picked = (seen?.seated.find(({ peer }) => peer === chosen.value) ?? seen?.seated.find(({ peer }) => peer !== seen.self))?.peer;
   if (seen === undefined || doing === undefined || picked === undefined) return null;
   const life: Life | undefined = doing.lives.value.get(picked);
   const is = (...lives: readonly Life[]): boolean => life !== undefined && lives.includes(life);
@@ -106,7 +106,7 @@ function WholeMesh() {
   const peers = seen.seated.map(({ peer }) => peer);
   const half = Math.ceil(peers.length / 2);
   const sides = doing.sides.value;
-  const alone = chosen.value ?? peers.at(-1) ?? '';
+  const alone = peers.find((peer) => peer === chosen.value) ?? peers.at(-1) ?? '';
   return (
     <fieldset>
       <legend>The whole mesh</legend>

@@ -31,6 +31,7 @@ export function eventLine(event: MeshEvent, view: MeshView | undefined, by: stri
     case 'answer':
     case 'compare':
     case 'transfer':
+    case 'leaving':
       return undefined;
     case 'joined':
       return { tone: 'good', text: `${here} has copied its share and owns it now` };

@@ -186,7 +186,7 @@ function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatPropertie
         <rect class="body" x={-radius} y={-radius * 0.78} width={radius * 2} height={radius * 1.56} rx={radius * 0.3} />
       )}
       {count > labelledMax ? null : (
-        <text class="name" dy="0.35em">
+        <text class="name" dy="0.35em" style={{ '--seat': `${radius}px` }}>
           {name.length > labelMax ? `${name.slice(0, labelMax - 1)}…` : name}
         </text>
       )}

@@ -3,8 +3,9 @@
  * mesh behind the same view. Screenshots of it are kept in test-results/page.
  */
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Locator, Page } from 'playwright';
 import type { MemberView } from 'ringmesh';
@@ -176,6 +177,13 @@ describe('the page of the demo', { timeout: 240_000 }, () => {
     await tellAllStories(page);
     await shoot(page, 'live-light-1280');
     await page.context().close();
+  });
+
+  it('weighs less than 300 KB', async () => {
+    const assets = join(projectFolder, 'dist/web/assets');
+    const scripts = (await readdir(assets)).filter((name) => name.endsWith('.js') && !name.startsWith('board'));
+    const sizes = await Promise.all(scripts.map(async (name) => gzipSync(await readFile(join(assets, name))).length));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(300_000);
   });
 
   it('lets nobody break anything without the token', async () => {
