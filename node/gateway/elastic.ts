@@ -11,7 +11,7 @@ import { streamed } from './upkeep.ts';
 
 export function postLeave(c: RequestContext, { peer }: Gateway): Promise<Response> {
   parseQuery(targetOf(c).query, []);
-  return streamed(c, async (options) => {
+  return streamed(c, undefined, async (options) => {
     await peer.leave(options);
     return { peer: peer.id, status: 'left' };
   });

@@ -23,6 +23,8 @@ export interface Gateway {
   readonly bodies: BodyReader;
   /** Whether `peer.ready()` has resolved. */
   readonly isReady: () => boolean;
+  /** Aborted when the peer is about to stop: long requests end. */
+  readonly stopping?: AbortSignal;
 }
 
 const noOptions: BucketOptions = {};

@@ -7,7 +7,7 @@
 
 import type { MeshPeer, ScrubResult } from 'ringmesh';
 import { encodeSegment, keyText } from '../key-path.ts';
-import { errorAnswer } from './errors.ts';
+import { errorAnswer, GatewayError } from './errors.ts';
 import { type Gateway, type RequestContext, targetOf } from './gateway.ts';
 import { parseQuery, queryCount } from './target.ts';
 
@@ -18,15 +18,15 @@ const linesMax = 100;
 
 type Run = (options: { signal: AbortSignal; onProgress: (progress: object) => void }) => Promise<object>;
 
-export function postRepair(c: RequestContext, { peer }: Gateway): Promise<Response> {
+export function postRepair(c: RequestContext, { peer, stopping }: Gateway): Promise<Response> {
   const query = parseQuery(targetOf(c).query, ['partition']);
   const partition = queryCount(query, 'partition', 0, peer.ring().partitions - 1);
-  return streamed(c, (options) => peer.repair({ ...options, ...(partition === undefined ? {} : { partition }) }));
+  return streamed(c, stopping, (options) => peer.repair({ ...options, ...(partition === undefined ? {} : { partition }) }));
 }
 
-export function postScrub(c: RequestContext, { peer }: Gateway): Promise<Response> {
+export function postScrub(c: RequestContext, { peer, stopping }: Gateway): Promise<Response> {
   parseQuery(targetOf(c).query, []);
-  return streamed(c, async (options) => scrubJson(await peer.scrub(options)));
+  return streamed(c, stopping, async (options) => scrubJson(await peer.scrub(options)));
 }
 
 const scrubJson = ({ names, ...result }: Awaited<ReturnType<MeshPeer['scrub']>>): object => ({
@@ -35,9 +35,11 @@ const scrubJson = ({ names, ...result }: Awaited<ReturnType<MeshPeer['scrub']>>)
 });
 
 /** Answers when there is a first line, or rejects when the run fails before it. */
-export async function streamed(c: RequestContext, run: Run): Promise<Response> {
+export async function streamed(c: RequestContext, stopping: AbortSignal | undefined, run: Run): Promise<Response> {
   const gone = new AbortController();
-  c.env.outgoing.once('close', () => gone.abort());
+  const leave = (): void => gone.abort();
+  c.env.outgoing.once('close', leave);
+  stopping?.addEventListener('abort', leave);
   const encoder = new TextEncoder();
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
@@ -52,7 +54,8 @@ export async function streamed(c: RequestContext, run: Run): Promise<Response> {
       write(JSON.stringify(entry));
       resolve();
     };
-    const fail = (error: unknown): void => {
+    const fail = (cause: unknown): void => {
+      const error = stopping?.aborted === true ? new GatewayError('CLOSED', 'this peer is stopping; to go on, run it again') : cause;
       if (begun) write(errorAnswer(error).body);
       else reject(error);
     };
@@ -60,6 +63,7 @@ export async function streamed(c: RequestContext, run: Run): Promise<Response> {
       .then((result) => line({ result }), fail)
       .finally(() => {
         clearInterval(heartbeat);
+        stopping?.removeEventListener('abort', leave);
         writer.close().catch(() => {});
       });
   });

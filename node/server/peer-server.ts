@@ -63,7 +63,8 @@ async function serve(
   const ready = readyWhenever(peer).then(() => {
     isReady = true;
   });
-  const gateway = { peer, buckets: settings.buckets, bodies: new BodyReader(), isReady: () => isReady };
+  const stopping = new AbortController();
+  const gateway = { stopping: stopping.signal, peer, buckets: settings.buckets, bodies: new BodyReader(), isReady: () => isReady };
   const app = createApp({ gateway, metrics, events, page, onBug: hooks.onBug, supervisor: settings.supervisor });
   server.open((request, env) => app.fetch(request, env), metrics.countAnswer);
   return {
@@ -73,6 +74,7 @@ async function serve(
     stop: async (withinMs) => {
       isReady = false;
       events.close();
+      stopping.abort();
       await server.close(withinMs);
       metrics.close();
       await peer.close();

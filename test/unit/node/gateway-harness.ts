@@ -17,6 +17,8 @@ export interface TestGateway {
   /** What the gateway took for its own bugs. */
   readonly bugs: unknown[];
   becomeReady(): void;
+  /** The peer is about to stop. */
+  stopSoon(): void;
   send(method: GatewayRequest['method'], path: string, rest?: Omit<GatewayRequest, 'method' | 'path'>): Promise<GatewayAnswer>;
   put(path: string, body?: string | Uint8Array, headers?: Record<string, string>): Promise<GatewayAnswer>;
   /** Writes raw bytes, then `chunk` so many times, and reads all that comes until the end. */
@@ -33,7 +35,14 @@ export async function openGateway(): Promise<TestGateway> {
   const url = `http://127.0.0.1:${server.port}`;
   const client = new GatewayClient([url]);
   const events = new EventStreams(peer);
-  const gateway = { peer, buckets: new Map([['five', { n: 5, r: 4, w: 4 }]]), bodies: new BodyReader(), isReady: () => ready };
+  const stopping = new AbortController();
+  const gateway = {
+    stopping: stopping.signal,
+    peer,
+    buckets: new Map([['five', { n: 5, r: 4, w: 4 }]]),
+    bodies: new BodyReader(),
+    isReady: () => ready,
+  };
   const page = new Map([['/', { body: Buffer.from('<html>'), headers: { 'Content-Type': 'text/html', ETag: '"p"' } }]]);
   const app = createApp({ gateway, metrics: createMetrics(peer), events, page, onBug: (error) => bugs.push(error) });
   server.open(
@@ -49,6 +58,7 @@ export async function openGateway(): Promise<TestGateway> {
     becomeReady: () => {
       ready = true;
     },
+    stopSoon: () => stopping.abort(),
     send: (method, path, rest = {}) => client.send({ method, path, ...rest }),
     put: (path, body = 'value', headers = {}) => client.send({ method: 'PUT', path, body: Buffer.from(body as Uint8Array), headers }),
     raw: (text, chunk, times = 0) => rawExchange(server.port, text, chunk ?? new Uint8Array(), times),

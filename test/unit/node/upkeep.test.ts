@@ -67,6 +67,23 @@ describe('POST /v1/repair', () => {
   });
 });
 
+describe('a peer that is about to stop', () => {
+  it('[QR9] ends a repair under way at once, and says so in a line', async () => {
+    let open = (): void => {};
+    gateway.peer.gate = new Promise((resolve) => (open = resolve));
+    const answer = await fetch(`${gateway.url}/v1/repair`, { method: 'POST' });
+    const body = answer.text();
+    await expect.poll(() => gateway.peer.signals.length).toBe(1);
+    gateway.stopSoon();
+    await expect.poll(() => gateway.peer.signals[0]?.aborted).toBe(true);
+    gateway.peer.failWith = new MeshError('ABORTED', 'the request was aborted');
+    open();
+    expect(linesOf(Buffer.from(await body)).at(-1)).toEqual({
+      error: { code: 'CLOSED', message: 'this peer is stopping; to go on, run it again' },
+    });
+  });
+});
+
 describe('POST /v1/scrub', () => {
   it('names damaged keys as text and percent-encoded', async () => {
     const answer = await gateway.send('POST', '/v1/scrub');
