@@ -19,7 +19,16 @@ import { liveWithPage } from './browser/page-life.ts';
 import type { Running } from './browser/runner.ts';
 import { openSharedPeer } from './browser/shared-peer.ts';
 import { Mesh, replicaCounts } from './mesh.ts';
-import { checkPeerOptions, commonOptions, describeSelf, hintLimits, meshOptions, type PeerOptions, probeTimes } from './peer-options.ts';
+import {
+  checkPeerOptions,
+  commonOptions,
+  describeSelf,
+  hintLimits,
+  meshOptions,
+  type PeerOptions,
+  probeTimes,
+  removeAfter,
+} from './peer-options.ts';
 import type { Storage } from './ports.ts';
 import { Runtime } from './runtime.ts';
 
@@ -90,6 +99,7 @@ async function run(options: BrowserPeerOptions, { storage, identity }: Home, wit
         cluster,
         partitions,
         founder: bootstrap.length === 0,
+        removeAfterMs: removeAfter(options),
         durableMin,
         identity,
         self: describeSelf(options, defaults),

@@ -28,6 +28,7 @@ import {
   type PeerOptions,
   type PlatformDefaults,
   probeTimes,
+  removeAfter,
 } from './peer-options.ts';
 import type { Storage } from './ports.ts';
 import { Runtime } from './runtime.ts';
@@ -86,6 +87,7 @@ async function startPeer(options: NodePeerOptions, storage: Storage, identity: K
       partitions,
       durableMin,
       founder: bootstrap.length === 0,
+      removeAfterMs: removeAfter(options),
       ...(options.replaces === undefined ? {} : { replaces: peerId(options.replaces) }),
       identity,
       self: describeSelf(options, selfDefaults(identity, storage)),

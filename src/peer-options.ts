@@ -8,6 +8,7 @@ import { bucketOptions, checkBucketName } from './bucket.ts';
 import { MeshError } from './core/errors.ts';
 import { defaultHintLimits, type HintLimits } from './core/hint-index.ts';
 import { limits } from './core/limits.ts';
+import { defaultRemoveAfter, type RemoveAfter } from './core/late-removals.ts';
 import type { SelfDescription } from './core/membership.ts';
 import { defaultProbeTimes, type ProbeTimes } from './core/prober.ts';
 import { defaultPartitions } from './core/ring.ts';
@@ -30,6 +31,11 @@ export interface PeerOptions {
   readonly suspicionMs?: number;
   /** What is kept for peers that cannot be reached, at the most. Default 100,000 hints, 256 MiB, 3 hours. */
   readonly hints?: { readonly max?: number; readonly maxBytes?: number; readonly maxAgeMs?: number };
+  /**
+   * For how many milliseconds a member of a class may be dead before the others remove it and own its part; it joins anew when it comes back. Default: tabs for 15
+   * minutes, ephemeral peers for one, servers for ever.
+   */
+  readonly removeAfterMs?: Readonly<Partial<Record<DurabilityClass, number>>>;
   /** Options of buckets by name. */
   readonly buckets?: Readonly<Record<string, BucketOptions>>;
 }
@@ -61,6 +67,9 @@ export function probeTimes(options: PeerOptions): ProbeTimes {
   const { probeIntervalMs = defaultProbeTimes.probeIntervalMs, suspicionMs = defaultProbeTimes.suspicionMs } = options;
   return { probeIntervalMs, suspicionMs, probeTimeoutMs: Math.max(100, Math.round(probeIntervalMs * 0.6)) };
 }
+
+/** What an option does not name keeps its default. */
+export const removeAfter = ({ removeAfterMs }: PeerOptions): RemoveAfter => ({ ...defaultRemoveAfter, ...removeAfterMs });
 
 export function meshOptions(options: PeerOptions): MeshOptions {
   const { cluster, durableMin, bootstrap } = commonOptions(options);

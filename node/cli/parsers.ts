@@ -3,6 +3,7 @@
  */
 
 import { InvalidArgumentError } from 'commander';
+import type { DurabilityClass } from 'ringmesh';
 
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
@@ -28,6 +29,18 @@ export function gatewayUrls(text: string, previous: readonly string[] = []): rea
     }
     return item.replace(/\/+$/, '');
   });
+}
+
+type ClassTime = readonly [DurabilityClass, number];
+
+/** `tab=900`: a class, and seconds that become milliseconds. */
+export function classSeconds(text: string, previous: readonly ClassTime[] = []): readonly ClassTime[] {
+  const found = list(text).map((item): ClassTime => {
+    const [, name, seconds] = /^(server|tab|ephemeral)=(\d{1,9})$/.exec(item) ?? [];
+    if (name === undefined) throw new InvalidArgumentError('Expected a class and seconds, such as tab=900.');
+    return [name as DurabilityClass, Number(seconds) * 1000];
+  });
+  return [...previous, ...found];
 }
 
 export function truth(text: string): boolean {

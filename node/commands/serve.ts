@@ -6,7 +6,7 @@
 import { Command, Option } from 'commander';
 import { configOption, examples } from '../cli/client-command.ts';
 import type { ConfigFile } from '../cli/config-file.ts';
-import { list, port, wholeNumber } from '../cli/parsers.ts';
+import { classSeconds, list, port, wholeNumber } from '../cli/parsers.ts';
 import type { ServeSettings } from '../server/settings.ts';
 
 type PeerCommand = Command & { configuration?: ConfigFile };
@@ -37,6 +37,12 @@ const peerCommand = (name: string): Command =>
     .option('--page', 'serve the demo page at /')
     .addOption(new Option('--supervisor <url>', 'of the demo that this peer belongs to').hideHelp())
     .addOption(new Option('--log <format>', 'what to print').choices(['text', 'json', 'none']).default('text'))
+    .addOption(
+      new Option(
+        '--remove-after <class=seconds>',
+        'remove dead members of a class after a while, repeatable (default: tab=900, ephemeral=60)',
+      ).argParser(classSeconds),
+    )
     .addOption(new Option('--replace <peer>', 'take the place of this dead member: its whole id').hideHelp())
     .addOption(configOption());
 

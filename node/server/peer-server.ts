@@ -96,6 +96,7 @@ async function readyWhenever(peer: MeshPeer): Promise<void> {
 function openPeer(settings: ServeSettings, gatewayUrl: string, hooks: PeerServerHooks): Promise<MeshPeer> {
   return createPeer({
     cluster: settings.cluster,
+    removeAfterMs: Object.fromEntries(settings.removeAfter ?? []),
     ...(settings.replace === undefined ? {} : { replaces: settings.replace }),
     gateway: gatewayUrl,
     ...(settings.supervisor === undefined ? {} : { refuse: (other) => hooks.refuses(other) }),

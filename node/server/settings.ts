@@ -15,6 +15,8 @@ export interface ServeSettings {
   readonly hostLabel?: string;
   /** The dead member whose place the peer takes. */
   readonly replace?: string;
+  /** Class and milliseconds. */
+  readonly removeAfter?: readonly (readonly [DurabilityClass, number])[];
   readonly zone?: string;
   readonly class?: DurabilityClass;
   readonly weight?: number;

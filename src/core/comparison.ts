@@ -89,18 +89,18 @@ export class Comparison {
     done: (now: Instant, result: Comparison | MeshError) => void,
   ): void {
     const read = new Map<number, MerkleTree | undefined>();
-    const next = (then: Instant, index: number): void => {
-      const partition = partitions.chosen[index];
-      if (partition === undefined) return done(then, new Comparison(partitions.total, read, new Map()));
-      trees.tree(then, partition, n, (later, tree) => {
-        if (tree instanceof MeshError) return done(later, tree);
-        read.set(partition, tree);
-        next(later, index + 1);
-      });
+    // Empty trees would cost as much memory as full ones.
+    const isEmpty = !trees.replicaCounts.includes(n);
+    const next = (then: Instant, from: number): void => {
+      for (let index = from; index < partitions.chosen.length; index++) {
+        const partition = partitions.chosen[index] ?? 0;
+        const known = isEmpty ? undefined : trees.loaded(partition, n);
+        if (isEmpty || known !== undefined) read.set(partition, known);
+        else return trees.tree(then, partition, n, (later, tree) => (tree instanceof MeshError ? done(later, tree) : next(later, index)));
+      }
+      done(then, new Comparison(partitions.total, read, new Map()));
     };
-    if (trees.replicaCounts.includes(n)) return next(now, 0);
-    for (const partition of partitions.chosen) read.set(partition, undefined);
-    done(now, new Comparison(partitions.total, read, new Map()));
+    next(now, 0);
   }
 
   /** Those that are compared. */

@@ -49,7 +49,7 @@ export function writeRumors(writer: Writer, rumors: Rumors): void {
 }
 
 export function readRumors(reader: Reader): Rumors {
-  const members = readList(reader, limits.membersMax, () => readSigned(reader));
+  const members = readList(reader, limits.membersMax, () => readMember(reader));
   const suspicions = readList(reader, limits.membersMax, () => ({
     peer: readPeer(reader),
     incarnation: reader.uint(),
@@ -95,10 +95,10 @@ export function encodeSigned(member: SignedMember): Uint8Array {
 }
 
 export function decodeSigned(bytes: Uint8Array): SignedMember {
-  return readSigned(new Reader(bytes));
+  return readMember(new Reader(bytes));
 }
 
-function readSigned(reader: Reader): SignedMember {
+function readMember(reader: Reader): SignedMember {
   // They are kept for as long as the member is known: not as views that would keep the whole frame.
   const bytes = reader.bytes(64 * 1024).slice();
   return { record: decodeMember(bytes), bytes, signature: reader.bytes(256).slice() };
@@ -163,4 +163,14 @@ function decodeMember(bytes: Uint8Array): MemberRecord {
     version,
     addresses,
   };
+}
+
+/** Undefined when the row is damaged. */
+export function readSigned(bytes: Uint8Array): SignedMember | undefined {
+  try {
+    return decodeSigned(bytes);
+  } catch (error) {
+    if (error instanceof MeshError) return undefined;
+    throw error;
+  }
 }

@@ -11,9 +11,10 @@ import type { Disk } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
 import type { ByteString, DurabilityClass, Instant, PeerId } from './ids.ts';
+import { LateRemovals, type RemoveAfter } from './late-removals.ts';
 import { memberKey, peerOfRemovalKey, prefixRange, removalKey } from './layout.ts';
 import { limits } from './limits.ts';
-import { decodeSigned, encodeSigned } from './member-codec.ts';
+import { encodeSigned, readSigned } from './member-codec.ts';
 import { isGone, type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
 import type { Answer, MemberRecord, MemberStatus, MemberSummary, Notice, Removal, Rumors, SignedMember, Suspicion } from './messages.ts';
 import type { Placement } from './placement.ts';
@@ -36,6 +37,8 @@ export interface SelfDescription {
 
 export interface MembershipOptions extends TableOptions {
   readonly self: SelfDescription;
+  /** For how long a member of a class may be dead before it is removed. Absent: for ever. */
+  readonly removeAfterMs?: RemoveAfter | undefined;
   /** There is nobody to join: the first member of a cluster. */
   readonly founder: boolean;
   /** An incarnation at which the last run of this very store was seen. A store that remembers it needs no others to recognise it. */
@@ -78,6 +81,7 @@ export class Membership implements MembersView {
   readonly #prober: Prober;
   readonly #news = new Set<PeerId>();
   readonly #comparedAt = new Map<PeerId, number>();
+  readonly #late: LateRemovals;
   #record: MemberRecord;
   /** Its own record as its store has it from the run before. */
   #remembered: MemberRecord | undefined;
@@ -91,6 +95,7 @@ export class Membership implements MembersView {
     this.#options = options;
     this.self = options.identity.peerId;
     this.table = new MemberTable(options);
+    this.#late = new LateRemovals(this.self, this.table, options.removeAfterMs);
     const { calls, timers, random, times } = options;
     const accuse = (now: Instant, suspicion: Suspicion): void => this.#hearSuspicion(now, suspicion);
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
@@ -424,6 +429,7 @@ export class Membership implements MembersView {
       const links = [...calls.links()];
       const peer = links[random.below(Math.max(1, links.length))];
       if (peer !== undefined) this.compareWith(then, peer);
+      for (const gone of this.#late.due(then)) this.remove(then, gone);
       this.#scheduleSync(then);
     });
   }
@@ -485,15 +491,5 @@ export class Membership implements MembersView {
     calls.ask(now, target, { type: 'probe' }, { timeoutMs: times.probeTimeoutMs, ring: '' }, (then, result) =>
       done(then, typeof result === 'object'),
     );
-  }
-}
-
-/** Undefined when the row is damaged. */
-export function readSigned(bytes: Uint8Array): SignedMember | undefined {
-  try {
-    return decodeSigned(bytes);
-  } catch (error) {
-    if (error instanceof MeshError) return undefined;
-    throw error;
   }
 }

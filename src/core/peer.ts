@@ -23,7 +23,9 @@ import type { Identity } from './identity.ts';
 import { addressOf } from './hash.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
 import { memberKey, metaKey, removalKey } from './layout.ts';
-import { Membership, readSigned, type SelfDescription } from './membership.ts';
+import { readSigned } from './member-codec.ts';
+import { Membership, type SelfDescription } from './membership.ts';
+import type { RemoveAfter } from './late-removals.ts';
 import type { Answer, Call, Message, Rumors } from './messages.ts';
 import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
@@ -51,6 +53,8 @@ export interface PeerOptions {
   readonly founder?: boolean;
   /** The dead member whose place this peer is to take when it joins. */
   readonly replaces?: PeerId | undefined;
+  /** For how long a member of a class may be dead before it is removed. */
+  readonly removeAfterMs?: RemoveAfter | undefined;
   /** When tombstones go (TS1). */
   readonly reaping?: ReaperTimes;
   /** How much is kept for peers that cannot be reached (HH3). */

@@ -208,7 +208,8 @@ export class Takeover {
     const missing = primaries.filter((peer) => peer !== self && !compared.has(peer));
     if (primaries.includes(self)) return { missing, blocked: missing.find((peer) => !this.#reachable(peer)) };
     const losing = missing.length === 0 ? [] : placement.losing(partition, n, self);
-    const needed = missing.filter((peer) => this.#reachable(peer) || losing.includes(peer));
+    // A tab that was closed without a word must not hold up whoever comes: what it has acknowledged together with others these have too.
+    const needed = missing.filter((peer) => this.#reachable(peer) || (losing.includes(peer) && placement.member(peer)?.class === 'server'));
     return { missing: needed, blocked: needed.find((peer) => !this.#reachable(peer)) };
   }
 

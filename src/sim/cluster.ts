@@ -5,7 +5,7 @@
 
 import type { CoreEvent } from '../core/events.ts';
 import type { HintLimits } from '../core/hint-index.ts';
-import { peerId, type PeerId } from '../core/ids.ts';
+import { type DurabilityClass, peerId, type PeerId } from '../core/ids.ts';
 import { type MemberState, stateOf } from '../core/member-table.ts';
 import { defaultProbeTimes, type ProbeTimes } from '../core/prober.ts';
 import type { ReaperTimes } from '../core/reaper.ts';
@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly partitions?: number;
   /** Tokens of each peer. */
   readonly weight?: number | ((index: number) => number);
+  /** By peer. Default: all servers. */
+  readonly classes?: readonly DurabilityClass[];
   readonly times?: ProbeTimes;
   readonly reaping?: ReaperTimes;
   readonly hints?: HintLimits;
@@ -59,7 +61,7 @@ export class Cluster {
     this.peers = names.map((id, index) => {
       const tokens = typeof weight === 'number' ? weight : weight(index);
       if (tokens > 0) this.#placed++;
-      const self = { host: `host-${id}`, zone: '', class: 'server', weight: tokens, gateway: '' } as const;
+      const self = { host: `host-${id}`, zone: '', class: options.classes?.[index] ?? 'server', weight: tokens, gateway: '' } as const;
       return new SimPeer({
         index,
         id,

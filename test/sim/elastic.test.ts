@@ -80,6 +80,23 @@ describe('joining', () => {
   });
 });
 
+describe('a peer that has lost its disk', () => {
+  it('[TR1] compares thousands of partitions with each of the others, and counts again', () => {
+    const cluster = new Cluster(new World(3), { peers: 3, partitions: 4096 });
+    cluster.startAll();
+    cluster.world.runUntil(() => cluster.whole, 20_000);
+    for (const key of keys) put(cluster, 0, key, `value of ${key}`, { w: 3 });
+    for (const lost of [1, 2]) {
+      cluster.peer(lost).kill();
+      cluster.peer(lost).storage.wipe();
+      cluster.peer(lost).start();
+      cluster.world.runUntil(() => cluster.whole && cluster.peer(lost).core?.transfer === undefined, 30_000);
+      cluster.world.runFor(2000);
+    }
+    expectInPlace(cluster);
+  });
+});
+
 describe('leaving', () => {
   it('[TR3] ends when the others have copied everything, and leaves nothing behind', () => {
     const cluster = meshOf(6);
@@ -127,6 +144,18 @@ describe('removal', () => {
     cluster.world.runUntil(() => cluster.whole, 60_000);
     expect(statusOf(cluster, 3)).toBe('up');
     expectInPlace(cluster);
+  });
+
+  it('[MB2] comes by itself for tabs that have been dead for a while, and never for servers', () => {
+    const cluster = new Cluster(new World(5), { peers: 5, partitions: 64, classes: ['server', 'server', 'server', 'server', 'tab'] });
+    cluster.startAll();
+    cluster.world.runUntil(() => cluster.whole, 20_000);
+    cluster.peer(3).kill();
+    cluster.peer(4).kill();
+    cluster.world.runFor(10 * 60_000);
+    expect([cluster.view(0, 3), cluster.view(0, 4)]).toEqual(['dead', 'dead']);
+    cluster.world.runFor(6 * 60_000);
+    expect([cluster.view(0, 3), cluster.view(0, 4)]).toEqual(['dead', 'removed']);
   });
 
   it('[MB2] of somebody who is no member is an error', () => {
