@@ -153,6 +153,8 @@ export function serveReap(env: Environment, now: Instant, call: ReapCall, answer
       if (--open === 0) answer(then, { type: 'reaped', agreed });
     };
     if (call.commit) return env.replica.reap(now, address, digest, settled);
+    // What is being written may be undone by a crash, and be back as it was before.
+    if (env.replica.records.isWriting(address)) return settled(now, false);
     env.replica.records.read(address, (then, record) => {
       const holds = !(record instanceof MeshError) && (record.context.length === 0 || recordDigest(address, record) === digest);
       settled(then, holds);

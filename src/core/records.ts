@@ -184,6 +184,11 @@ export class Records {
     this.save(address, slot.held.record, [], done);
   }
 
+  /** Whether a commit of this key is under way. */
+  isWriting(address: Address): boolean {
+    return (this.#slots.get(recordName(address.bucket, address.key))?.writes ?? 0) > 0;
+  }
+
   /** After a failed commit: what the disk holds is taken for the truth again. */
   #readAgain(address: Address, slot: Slot): void {
     slot.held = undefined;

@@ -157,7 +157,7 @@ export class Replica {
         return this.records.confirm(then, address, (later, error) => done(later, error ?? minted));
       }
       this.#observeTimes(then, local);
-      this.#noticeAmnesia(local.context, command.context, 'a client had seen a later version of this store');
+      this.#noticeAmnesia(local.context, command.context, 'a client had seen a later version of this store', this.#floor);
       const { set, dot } = update(local, command.context, this.#actor, this.#value(then, command), this.#floor);
       const record = resolve(set, command.resolver);
       const refusal = refuse(record, dot);
@@ -209,7 +209,8 @@ export class Replica {
       if (known && owners.length === 0) {
         return this.records.confirm(then, address, done);
       }
-      this.#noticeAmnesia(local.context, call.record.context, 'another replica holds later versions of this store');
+      // Of a record that was reaped here others may still tell, but less than all the dots that it had: no floor keeps these from being given again.
+      this.#noticeAmnesia(local.context, call.record.context, 'another replica holds later versions of this store', 0);
       // What is newer as a whole keeps its bytes: it is stored as it came.
       const next = ordering === 'after' ? call.record : known ? local : merge(local, call.record);
       const hints = this.#hintsFor(then, owners, address, call.n, next);
@@ -226,8 +227,8 @@ export class Replica {
   }
 
   /** Someone has seen versions of this store that it does not hold: of this epoch, or of one that it does not remember to have begun. */
-  #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string): void {
-    const held = Math.max(counterOf(local, this.#actor), this.#floor);
+  #noticeAmnesia(local: VersionVector, incoming: VersionVector, reason: string, floor: number): void {
+    const held = Math.max(counterOf(local, this.#actor), floor);
     let last = counterOf(incoming, this.#actor) > held ? this.#epoch : -1;
     for (const { actor } of incoming) {
       if (!this.#isOwn(actor)) continue;
@@ -284,7 +285,7 @@ export class Replica {
   reap(now: Instant, address: Address, digest: ByteString, done: (now: Instant, gone: boolean) => void): void {
     this.records.readHeld(address, (read, held) => {
       if (held instanceof MeshError) return done(read, false);
-      if (held.n === 0) return done(read, true);
+      if (held.n === 0) return done(read, !this.records.isWriting(address));
       this.records.open(now, address, held.n, (then, local) => {
         if (local instanceof MeshError || recordDigest(address, local) !== digest || deletedAt(local) === undefined)
           return done(then, false);
@@ -300,23 +301,26 @@ export class Replica {
       if (held.n === 0) return done(read, true);
       this.records.open(now, address, held.n, (then, local) => {
         if (local instanceof MeshError || recordDigest(address, local) !== digest || this.hints.keeps(address)) return done(then, false);
-        this.records.save(address, emptyRecord, this.#raiseFloor(local), (later, error) => done(later, error === undefined));
+        // An older copy of it may come back from elsewhere, with fewer dots of this store than it has given: they must not be given again (VR3).
+        if (counterOf(local.context, this.#actor) > 0)
+          this.#nextEpoch('records with versions of this store were handed to those who own them');
+        this.#save(address, emptyRecord, [], (later, error) => done(later, error === undefined));
       });
     });
   }
 
   /**
    * A hint has been delivered: its owner holds `delivered`. Removes the hint unless the record changed since; with the last hint the copy too, where this peer is
-   * no primary. `done` says whether the hint is gone.
+   * no primary and has given none of its versions: what it forgets of its own costs an epoch, and is left to the next clearing. `done` says whether the hint is gone.
    */
   settleHint(now: Instant, hint: Hint, delivered: RecordSet, isPrimary: boolean, done: Done<boolean>): void {
     const { owner, address, n } = hint;
     this.records.open(now, address, n, (then, local) => {
       if (local instanceof MeshError) return done(then, local);
       if (compareSets(local, delivered) !== 'equal') return done(then, false);
-      const keepCopy = isPrimary || this.hints.isKeptForAnother(hint);
+      const isMinted = counterOf(local.context, this.#actor) > 0;
+      const keepCopy = isPrimary || isMinted || this.hints.isKeptForAnother(hint);
       const changes: StorageChange[] = [{ key: hintKey(owner, address), value: undefined }];
-      if (!keepCopy) changes.push(...this.#raiseFloor(local));
       const dropped = this.hints.drop(hint) ?? hint;
       this.records.save(address, keepCopy ? local : emptyRecord, changes, (later, result) => {
         if (result instanceof MeshError) this.hints.restore(dropped);

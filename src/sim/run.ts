@@ -11,7 +11,7 @@ import { checkHistory, strictByName } from './checker/check.ts';
 import type { Violation } from './checker/violation.ts';
 import type { Quorum } from './client.ts';
 import { Cluster } from './cluster.ts';
-import { allFaultNames, diskFaultNames, drawFaults, FaultDriver, type FaultName, forgettingFaultNames } from './faults.ts';
+import { allFaultNames, diskFaultNames, drawFaults, FaultDriver, type FaultName, forgettingFaultNames, moverFaultNames } from './faults.ts';
 import { defaultFinish, Finish } from './finish.ts';
 import type { HistoryRow } from './history.ts';
 import { bites, summarize, type Summary } from './summary.ts';
@@ -66,6 +66,8 @@ const latencies = [
 ] as const;
 /** A peer compares with one random other each 30 s or so: how long it takes until any two have done so surely. */
 const exchangeMs = 100_000;
+/** Within how long members that leave have left and joined anew. */
+const rejoinMs = 150_000;
 /** Within how long a peer has counted the leaves again that it could not count while its disk was ill. */
 const recountMs = 60_000;
 /** How long the clients work at least, so that faults have time to strike. */
@@ -139,7 +141,9 @@ export class Simulation {
       budgetMs: 3000,
     });
     this.#faults = new FaultDriver(cluster, faultNames);
-    this.#finish = new Finish(cluster, { ...defaultFinish, convergeMs: exchangeMs * (peers + 1), quorum });
+    // Who leaves finishes that, and joins anew.
+    const wholeMs = moverFaultNames.some((name) => faultNames.includes(name)) ? rejoinMs : defaultFinish.wholeMs;
+    this.#finish = new Finish(cluster, { ...defaultFinish, wholeMs, convergeMs: exchangeMs * (peers + 1), quorum });
     this.#phaseEnds = faultNames.includes('gossip') ? withoutGossipMs : withGossipMs;
     this.#guarded(() => {
       this.#faults.spoilGossip();

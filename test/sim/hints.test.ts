@@ -90,8 +90,8 @@ describe('hints that are too old', () => {
     start(cluster, other);
     cluster.world.runFor(30_000);
     expect(held(cluster, other, key)).toEqual(['v1']);
-    // Nothing is left at the fallbacks, though two of the primaries have not come back.
-    expect([hintsLeft(cluster), ...fallbacks.map((peer) => held(cluster, peer, key).length)]).toEqual([0, 0, 0]);
+    // No hint is left at the fallbacks, though two of the primaries have not come back; the one that gave the version keeps its copy until they have.
+    expect([hintsLeft(cluster), fallbacks.filter((peer) => held(cluster, peer, key).length > 0).length]).toEqual([0, 1]);
     expect(counts.get('expired')).toBeGreaterThan(0);
     for (const peer of fallbacks) cluster.peer(peer).kill();
     start(cluster, owner, third);

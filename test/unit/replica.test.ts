@@ -10,7 +10,9 @@ import type { Actor, ByteString, Dot, PeerId } from '../../src/core/ids.ts';
 import { dotText } from '../../src/core/ids.ts';
 import { readHintRow } from '../../src/core/hint-index.ts';
 import { hintKey, metaKey, recordKey } from '../../src/core/layout.ts';
+import { addressOf } from '../../src/core/hash.ts';
 import { limits } from '../../src/core/limits.ts';
+import { recordDigest } from '../../src/core/merkle.ts';
 import { emptyRecord, type RecordSet } from '../../src/core/record.ts';
 import { onlyDot, type VersionVector } from '../../src/core/versions.ts';
 import { addressOfKey, command, dotsOf, OneReplica, operation, outcome, valuesOf } from './support/one-replica.ts';
@@ -196,12 +198,27 @@ describe('taking in what others minted', () => {
     expect([valuesOf(one.read('k')), one.keys(), one.inconsistencies(['k'])]).toEqual([[], [], []]);
   });
 
-  it('[VR3] a fallback that minted forgets its copy after the hint was delivered, but not the dots that it gave', () => {
+  it('[VR3] a fallback that minted keeps its copy after the hint was delivered: an older one may come back, and the dots must go on', () => {
     const one = new OneReplica('s');
     const { record } = one.put(command('k', 'v'), 'owner' as PeerId);
-    expect([one.settleHint('owner' as PeerId, 'k', record), valuesOf(one.read('k'))]).toEqual([true, []]);
+    expect([one.settleHint('owner' as PeerId, 'k', record), valuesOf(one.read('k'))]).toEqual([true, ['v']]);
     expect(one.put(command('k', 'w')).dot).toEqual(dot('s.0', 2));
-    expect(one.restart().put(command('other', 'x')).dot).toEqual(dot('s.0', 2));
+  });
+
+  it('[VR3] what is handed to its owners costs an epoch where this store gave a version of it', () => {
+    const one = new OneReplica('s');
+    const { record } = one.put(command('k', 'v'));
+    one.store('foreign', one.put(command('foreign', 'v')).record);
+    const address = addressOf('b', textToBytes('k'));
+    let gone = false;
+    one.replica.discard(one.disk.now, address, recordDigest(address, record), (_, isGone) => {
+      gone = isGone;
+    });
+    one.disk.run();
+    expect([gone, valuesOf(one.read('k'))]).toEqual([true, []]);
+    const next = one.put(command('k', 'w')).dot.actor;
+    expect(next).not.toBe('s.0');
+    expect(one.restart().put(command('other', 'x')).dot.actor).toBe(next);
   });
 
   it('[QR6] a listing gives the keys in bytewise order without their values, page by page', () => {
