@@ -32,6 +32,7 @@ export class LeaveRun {
   readonly #progress = new Map<PeerId, TakeoverProgress>();
   #askedBy = '';
   #compared = false;
+  #retired = false;
 
   constructor(parts: LeaveParts, done: (now: Instant, error: MeshError | undefined) => void) {
     this.#parts = parts;
@@ -90,8 +91,22 @@ export class LeaveRun {
     const known = heirs.map((peer) => this.#progress.get(peer));
     const isTaken = known.every((progress) => progress?.ready === true) && placement.movers.leaving.has(self);
     this.#tell(known, hints.held);
-    if (isTaken && this.#compared && hints.held === 0) return this.#farewell(now);
+    if (isTaken && this.#compared && hints.held === 0 && this.#seesMost(heirs.length)) {
+      if (this.#retired) return this.#farewell(now);
+      // Whatever it takes from now on nobody might hear of: it mints no more, and compares what it has taken until now.
+      this.#retired = true;
+      this.#compared = false;
+      env.replica.retire();
+      this.#compare(now);
+    }
     env.timers.at(now.mono + lookMs, (then) => this.#look(then));
+  }
+
+  /** Alone on its side of a split it would hand over nothing. */
+  #seesMost(heirs: number): boolean {
+    const { placement, self } = this.#parts.members;
+    const others = placement.ring.members.filter(({ peer }) => peer !== self && !placement.movers.leaving.has(peer));
+    return heirs > 0 && heirs * 2 > others.length;
   }
 
   #tell(known: readonly (TakeoverProgress | undefined)[], hints: number): void {

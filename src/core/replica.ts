@@ -65,6 +65,7 @@ export class Replica {
   /** The highest counter of the actor among records that were reaped: their dots must not be given again. */
   #floor = 0;
   #standing: Standing | 'awaited' = 'known';
+  #isRetired = false;
 
   constructor(options: ReplicaOptions) {
     this.#disk = options.disk;
@@ -141,6 +142,7 @@ export class Replica {
    * changed.
    */
   mint(now: Instant, command: PutCommand, owners: readonly PeerId[], done: Done<Minted>): void {
+    if (this.#isRetired) return done(now, new MeshError('NOT_OWNER', 'this peer leaves, and takes nothing new'));
     if (this.#standing === 'awaited') {
       return done(now, new MeshError('NOT_OWNER', 'this peer has just started and waits for what the others remember of it'));
     }
@@ -177,6 +179,11 @@ export class Replica {
    */
   awaitRecognition(): void {
     this.#standing = 'awaited';
+  }
+
+  /** This store mints no more. */
+  retire(): void {
+    this.#isRetired = true;
   }
 
   recognised(standing: Standing): void {
