@@ -24,9 +24,9 @@ function cutOff(cluster: Cluster, peer: number): void {
 /** Returns what others hold. */
 function expectHome(cluster: Cluster, value: string): string[] {
   cluster.world.runUntil(() => cluster.whole && hintsLeft(cluster) === 0, 60_000);
-  // The last removal is on its way to the disk.
-  cluster.world.runFor(200);
   const { primaries, fallbacks } = placesOf(cluster, key);
+  // A copy of which its holder gave a version is cleared away with the next look at what others own.
+  cluster.world.runUntil(() => fallbacks.every((peer) => held(cluster, peer, key).length === 0), 90_000);
   expect([hintsLeft(cluster), ...primaries.map((peer) => held(cluster, peer, key).join())]).toEqual([0, value, value, value]);
   return fallbacks.flatMap((peer) => held(cluster, peer, key));
 }

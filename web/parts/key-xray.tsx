@@ -4,6 +4,7 @@
  */
 
 import { useSignal, useSignalEffect } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Placement } from 'ringmesh';
 import type { Copy, KeyName, Mesh } from '../mesh/types.ts';
 import { shortDot, shown } from '../mesh/values.ts';
@@ -50,21 +51,23 @@ type Copies = ReadonlyMap<string, Copy>;
 /** What the primaries and the first fallbacks hold now. */
 function useCopies(): Copies {
   const copies = useSignal<Copies>(new Map());
+  const lookedAt = useRef(0);
   useSignalEffect(() => {
     void touched.value;
     void told.value;
     const [asked, name, placed] = [mesh.value, keyName.value, placement.value];
-    let isCurrent = true;
     if (asked === undefined || name === undefined || placed === undefined) return undefined;
-    const timer = setTimeout(() => {
-      void look(asked, name, placed).then((found) => {
-        if (isCurrent) copies.value = found;
-      });
-    }, lookAgainMs);
-    return () => {
-      isCurrent = false;
-      clearTimeout(timer);
-    };
+    // However much is told meanwhile, the next look is not put off by it.
+    const timer = setTimeout(
+      () => {
+        lookedAt.current = performance.now();
+        void look(asked, name, placed).then((found) => {
+          if (mesh.peek() === asked && keyName.peek() === name) copies.value = found;
+        });
+      },
+      Math.max(0, lookedAt.current + lookAgainMs - performance.now()),
+    );
+    return () => clearTimeout(timer);
   });
   return copies.value;
 }

@@ -97,6 +97,7 @@ async function tellAllStories(page: Page): Promise<void> {
   await press(page, /^Kill peer-\d+$/);
   await seen(page, 'Nobody had to say so');
   await press(page, 'Write “tea with milk”');
+  await answered(page, 'Written');
   await press(page, 'Show the X-ray');
   await page
     .getByRole('row', { name: /stand-in: keeps it for an owner that is away/ })
