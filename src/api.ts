@@ -6,9 +6,12 @@
 import type { MeshError } from './core/errors.ts';
 import type { MeshEvent } from './core/events.ts';
 import type { DurabilityClass } from './core/ids.ts';
+import type { MemberStatus } from './core/messages.ts';
+import type { TransferProgress as Copied } from './core/transfer.ts';
 
 export type { MeshEvent } from './core/events.ts';
 export type { DurabilityClass } from './core/ids.ts';
+export type { MemberStatus } from './core/messages.ts';
 export { MeshError, type ErrorCode } from './core/errors.ts';
 
 /** A string is taken as its UTF-8 bytes (lone surrogates included, VR8). 1 to 1024 bytes. */
@@ -151,9 +154,6 @@ export interface Bucket {
 
 export type MemberState = 'alive' | 'suspect' | 'dead' | 'left' | 'removed';
 
-/** A member's way: it copies what it will own, owns it, hands it over, is gone. */
-export type MemberStatus = 'joining' | 'up' | 'leaving' | 'left';
-
 export interface MemberView {
   readonly peer: string;
   readonly status: MemberStatus;
@@ -243,15 +243,9 @@ export interface PeerStatus {
 }
 
 /** How far peers have come with copying what they will own. */
-export interface TransferProgress {
-  /** Each as often as there are numbers of replicas in use. */
-  readonly partitions: number;
-  readonly partitionsDone: number;
-  /** Records copied so far, and the bytes of their values. */
-  readonly keys: number;
-  readonly bytes: number;
-  /** A member that must be compared with and cannot be reached; empty when there is none. */
-  readonly waitsFor: string;
+export interface TransferProgress extends Copied {
+  /** Seconds, as it looks now; undefined while nothing can be said. */
+  readonly secondsLeft: number | undefined;
 }
 
 export interface LeaveProgress extends TransferProgress {

@@ -9,7 +9,7 @@ import { MeshError } from './core/errors.ts';
 import { defaultHintLimits, type HintLimits } from './core/hint-index.ts';
 import { limits } from './core/limits.ts';
 import { defaultRemoveAfter, type RemoveAfter } from './core/late-removals.ts';
-import type { SelfDescription } from './core/membership.ts';
+import type { SelfDescription } from './core/own-record.ts';
 import { defaultProbeTimes, type ProbeTimes } from './core/prober.ts';
 import { defaultPartitions } from './core/ring.ts';
 import type { MeshOptions } from './mesh.ts';

@@ -32,6 +32,10 @@ export function durationText(ms: number): string {
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days ${hours % 24} h`;
 }
 
+/** Words to go on with, after how far something has come. */
+export const leftText = (secondsLeft: number | undefined): string =>
+  secondsLeft === undefined || secondsLeft === 0 ? '' : `, about ${durationText(secondsLeft * 1000).replace('.0 s', ' s')} left`;
+
 export const countText = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
 /** Columns as wide as their longest cell, two spaces between them. */

@@ -1,7 +1,7 @@
 /** `ringmesh leave` and `ringmesh remove`: the two ways in which a member gives up its place. */
 
 import { clientCommand, examples, withClient, type ClientOptions } from '../cli/client-command.ts';
-import { print, printJson, sizeText } from '../cli/output.ts';
+import { leftText, print, printJson, sizeText } from '../cli/output.ts';
 import { createCounter } from '../cli/progress.ts';
 import { answerError } from '../client/api.ts';
 import { follow, type LeaveProgress } from '../client/upkeep.ts';
@@ -24,10 +24,10 @@ ${examples('ringmesh leave --gateway http://127.0.0.1:7403', 'ringmesh plan leav
         result = await follow<LeaveProgress, object>(
           client,
           '/v1/leave',
-          ({ partitions, partitionsDone, keys, bytes, hints, waitsFor }) => {
+          ({ partitions, partitionsDone, keys, bytes, hints, waitsFor, secondsLeft }) => {
             const waits = waitsFor === '' ? '' : `, waits for ${waitsFor}, which is out of reach`;
             const kept = hints === 0 ? '' : `, ${hints} hints to hand over`;
-            progress.update(partitionsDone, partitions, `${keys} keys copied (${sizeText(bytes)})${kept}${waits}`);
+            progress.update(partitionsDone, partitions, `${keys} keys copied (${sizeText(bytes)})${kept}${leftText(secondsLeft)}${waits}`);
           },
         );
       } finally {

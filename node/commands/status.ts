@@ -1,7 +1,7 @@
 /** `ringmesh status`: one peer about itself. */
 
 import { clientCommand, examples, withClient, type ClientOptions } from '../cli/client-command.ts';
-import { durationText, facts, print, printJson, shortId, sizeText } from '../cli/output.ts';
+import { durationText, facts, leftText, print, printJson, shortId, sizeText } from '../cli/output.ts';
 import { fetchJson, type PeerStatus } from '../client/api.ts';
 
 export const statusCommand = clientCommand('status')
@@ -39,5 +39,5 @@ function placeText({ status, transfer }: PeerStatus): string {
   const place = { joining: 'joining', up: 'owns its places', leaving: 'leaving', left: 'has left: it is safe to stop it' }[status];
   if (transfer === undefined) return place;
   const waits = transfer.waitsFor === '' ? '' : `, waits for ${shortId(transfer.waitsFor)}`;
-  return `${place}: copied ${transfer.partitionsDone} of ${transfer.partitions} partitions, ${transfer.keys} keys, ${sizeText(transfer.bytes)}${waits}`;
+  return `${place}: copied ${transfer.partitionsDone} of ${transfer.partitions} partitions, ${transfer.keys} keys, ${sizeText(transfer.bytes)}${leftText(transfer.secondsLeft)}${waits}`;
 }

@@ -4,14 +4,12 @@
  */
 
 import type { MeshEvent } from 'ringmesh';
-import { shortId } from '../cli/output.ts';
+import { leftText, shortId } from '../cli/output.ts';
 import type { LogFormat } from './settings.ts';
-
-type LogEntry = { readonly type: string } & Readonly<Record<string, unknown>>;
 
 export interface Log {
   /** An entry for programs, with the text that a person sees instead. */
-  write(entry: LogEntry, text: string): void;
+  write(entry: object, text: string): void;
   event(event: MeshEvent): void;
 }
 
@@ -47,10 +45,12 @@ function eventText(event: MeshEvent): string | undefined {
     case 'ring':
       return `ring ${event.digest.slice(0, 12)} with ${event.members} ${event.members === 1 ? 'peer' : 'peers'}`;
     case 'transfer': {
-      const { partitions, partitionsDone, keys, waitsFor } = event;
+      const { partitions, partitionsDone, keys, waitsFor, secondsLeft } = event;
       const waits = waitsFor === '' ? '' : `; waits for ${shortId(waitsFor)}, which is out of reach: bring it back, or remove it`;
-      return `copied ${partitionsDone} of ${partitions} partitions, ${keys} keys${waits}`;
+      return `copied ${partitionsDone} of ${partitions} partitions, ${keys} keys${leftText(secondsLeft)}${waits}`;
     }
+    case 'replacing':
+      return `waits: ${shortId(event.peer)} is ${event.state}, and only the place of a dead member can be taken${event.state === 'removed' ? '; start without --replace' : ''}`;
     case 'joined':
       return 'joined: this peer owns its places now';
     case 'cleared':

@@ -2,7 +2,7 @@
  * Clearing away: records of partitions that this peer does not own any more are handed to all who do, and removed (TR1: the old copy goes last).
  *
  * It waits until nobody joins or leaves and the ring has been the same for a while. A record is removed only as it was when the comparison with every owner began; one that
- * has changed since waits for the next time. What is kept for somebody else (a hint) stays. The store keeps the highest counter of its own that it removes (VR3).
+ * has changed since waits for the next time. What is kept for somebody else (a hint) stays. Where others tell later of a record that is gone here, a new epoch begins (VR3).
  */
 
 import type { AntiEntropy } from './anti-entropy.ts';
@@ -32,8 +32,6 @@ export class Clearing {
   #digest = '';
   #running = false;
   #removed = 0;
-  /** The ring by which nothing is left here that others own. */
-  #clearedFor = '';
 
   constructor(env: Environment, members: Membership, disk: Disk, antiEntropy: AntiEntropy) {
     this.#env = env;
@@ -47,11 +45,6 @@ export class Clearing {
       this.#run(then);
       this.start(then);
     });
-  }
-
-  /** Nothing is left here that only others own. */
-  get isClear(): boolean {
-    return this.#clearedFor === this.#members.placement.digest;
   }
 
   ringMayHaveChanged(now: Instant): void {
@@ -76,31 +69,30 @@ export class Clearing {
     this.#partition(now, 0, placement.digest);
   }
 
-  #end(now: Instant, digest: string, isClear: boolean): void {
+  #end(now: Instant, isClear: boolean): void {
     this.#running = false;
     if (this.#removed > 0) this.#env.emit({ type: 'cleared', keys: this.#removed });
-    if (isClear) this.#clearedFor = digest;
-    else this.#soon(now);
+    if (!isClear) this.#soon(now);
   }
 
   /** Finds the next partition with records from this one on. */
   #partition(now: Instant, from: number, digest: string): void {
     const { placement, self } = this.#members;
-    if (placement.digest !== digest) return this.#end(now, digest, false);
+    if (placement.digest !== digest) return this.#end(now, false);
     const { partitions } = placement.ring;
     const { replicaCounts } = this.#env.replica.records.trees;
     let partition = from;
     while (partition < partitions && replicaCounts.every((n) => placement.primaries(partition, n).includes(self))) partition++;
-    if (partition >= partitions) return this.#end(now, digest, true);
+    if (partition >= partitions) return this.#end(now, true);
     this.#disk.range(firstRecordRange(partition, partitions), (then, rows) => {
-      if (rows instanceof MeshError) return this.#end(then, digest, false);
+      if (rows instanceof MeshError) return this.#end(then, false);
       const found = rows[0] === undefined ? undefined : addressOfRecordKey(rows[0][0]);
-      if (found === undefined) return this.#end(then, digest, true);
+      if (found === undefined) return this.#end(then, true);
       const next = placement.partition(found.position);
       if (next > partition) return this.#partition(then, next, digest);
       this.#page(partition, undefined, (later, isDone) => {
         if (isDone) this.#partition(later, partition + 1, digest);
-        else this.#end(later, digest, false);
+        else this.#end(later, false);
       });
     });
   }

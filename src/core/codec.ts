@@ -367,14 +367,14 @@ function writeProgress(writer: Writer, progress: TakeoverProgress): void {
     .uint(partitionsDone)
     .uint(keys)
     .uint(bytes);
-  writer.text(waitsFor ?? '');
+  writer.text(waitsFor);
 }
 
 function readProgress(reader: Reader): TakeoverProgress {
   const agrees = reader.bool();
   const ready = reader.bool();
   const counts = { partitions: reader.uint(), partitionsDone: reader.uint(), keys: reader.uint(), bytes: reader.uint() };
-  return { agrees, ready, ...counts, waitsFor: readOwner(reader) };
+  return { agrees, ready, ...counts, waitsFor: readOwner(reader) ?? '' };
 }
 
 function writeEntries(writer: Writer, entries: readonly LeafEntry[]): void {

@@ -126,9 +126,8 @@ export class Coordinator {
         return this.#measure(id, request.partitions, { keys: 0, bytes: 0 });
       case 'remove': {
         begin(() => {});
-        const removal = this.#leaving.members.remove(now, request.peer);
-        const nobody = new MeshError('OPTION_INVALID', `there is no member ${request.peer} that could be removed`);
-        return this.#end(now, id, removal === undefined ? failure(nobody) : { type: 'removed' });
+        const error = this.#leaving.members.remove(now, request.peer);
+        return this.#end(now, id, error === undefined ? { type: 'removed' } : failure(error));
       }
       case 'leave':
         // Once begun it goes on, whether anyone waits for its end or not.

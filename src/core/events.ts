@@ -3,6 +3,7 @@
  */
 
 import type { ErrorCode } from './errors.ts';
+import type { TransferProgress } from './transfer.ts';
 
 export type MeshEvent = CoreEvent & { readonly at: number };
 
@@ -95,30 +96,17 @@ export type CoreEvent =
       readonly damaged: number;
       readonly leaves: number;
     }
-  /** The store had forgotten what others remember; it counts under a new epoch from now on (VR3). */
-  /** How far this peer has come with copying what it will own; `waitsFor` names a member that cannot be reached and must be. */
-  | {
-      readonly type: 'transfer';
-      readonly partitions: number;
-      readonly partitionsDone: number;
-      readonly keys: number;
-      readonly bytes: number;
-      readonly waitsFor: string;
-    }
+  /** How far this peer has come with copying what it will own. */
+  | ({ readonly type: 'transfer'; readonly secondsLeft: number | undefined } & TransferProgress)
   /** How far the others have come with copying what this peer leaves to them; `hints`: what it keeps for others still. */
-  | {
-      readonly type: 'leaving';
-      readonly partitions: number;
-      readonly partitionsDone: number;
-      readonly keys: number;
-      readonly bytes: number;
-      readonly hints: number;
-      readonly waitsFor: string;
-    }
+  | ({ readonly type: 'leaving'; readonly hints: number; readonly secondsLeft: number | undefined } & TransferProgress)
   /** Records that others own were removed here. */
   | { readonly type: 'cleared'; readonly keys: number }
+  /** This peer cannot take the place that it is to take, for that member is not dead: what it is instead. */
+  | { readonly type: 'replacing'; readonly peer: string; readonly state: string }
   /** This peer owns its places now. */
   | { readonly type: 'joined'; readonly peer: string }
+  /** The store had forgotten what others remember; it counts under a new epoch from now on (VR3). */
   | { readonly type: 'amnesia'; readonly actor: string; readonly reason: string }
   | { readonly type: 'storageError'; readonly code: ErrorCode; readonly message: string }
   /** A peer sent something that is not a valid message. */

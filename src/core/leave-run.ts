@@ -14,6 +14,7 @@ import type { Membership } from './membership.ts';
 import { isGone, stateOf } from './member-table.ts';
 import type { TakeoverProgress } from './messages.ts';
 import { RepairRun } from './repair-run.ts';
+import { secondsLeft } from './transfer.ts';
 
 const lookMs = 250;
 const callTimeoutMs = 2000;
@@ -33,6 +34,7 @@ export class LeaveRun {
   #askedBy = '';
   #compared = false;
   #retired = false;
+  #beganAt = 0;
 
   constructor(parts: LeaveParts, done: (now: Instant, error: MeshError | undefined) => void) {
     this.#parts = parts;
@@ -43,18 +45,22 @@ export class LeaveRun {
     const { members } = this.#parts;
     const { status } = members.record;
     if (status === 'left') return this.#done(now, undefined);
-    const others = members.placement.ring.members.filter(
-      ({ peer }) => peer !== members.self && !members.placement.movers.leaving.has(peer),
-    );
     const owns = members.placement.ring.members.some(({ peer }) => peer === members.self);
-    if (owns && others.length === 0) {
+    if (owns && this.#stayers.length === 0) {
       return this.#done(now, new MeshError('OPTION_INVALID', 'no other member would own the data: let another one join first'));
     }
     this.#parts.hints.draining = true;
     if (status === 'joining') return this.#farewell(now);
+    this.#beganAt = now.mono;
     members.become(now, 'leaving');
     this.#compare(now);
     this.#look(now);
+  }
+
+  /** The owners that do not leave. */
+  get #stayers(): PeerId[] {
+    const { placement, self } = this.#parts.members;
+    return placement.ring.members.map(({ peer }) => peer).filter((peer) => peer !== self && !placement.movers.leaving.has(peer));
   }
 
   /** Its fellow owners have what it has. */
@@ -90,7 +96,7 @@ export class LeaveRun {
     }
     const known = heirs.map((peer) => this.#progress.get(peer));
     const isTaken = known.every((progress) => progress?.ready === true) && placement.movers.leaving.has(self);
-    this.#tell(known, hints.held);
+    this.#tell(now, known, hints.held);
     if (isTaken && this.#compared && hints.held === 0 && this.#seesMost(heirs.length)) {
       if (this.#retired) return this.#farewell(now);
       // Whatever it takes from now on nobody might hear of: it mints no more, and compares what it has taken until now.
@@ -104,12 +110,10 @@ export class LeaveRun {
 
   /** Alone on its side of a split it would hand over nothing. */
   #seesMost(heirs: number): boolean {
-    const { placement, self } = this.#parts.members;
-    const others = placement.ring.members.filter(({ peer }) => peer !== self && !placement.movers.leaving.has(peer));
-    return heirs > 0 && heirs * 2 > others.length;
+    return heirs > 0 && heirs * 2 > this.#stayers.length;
   }
 
-  #tell(known: readonly (TakeoverProgress | undefined)[], hints: number): void {
+  #tell(now: Instant, known: readonly (TakeoverProgress | undefined)[], hints: number): void {
     const sum = { partitions: 0, partitionsDone: 0, keys: 0, bytes: 0 };
     let waitsFor = '';
     for (const progress of known) {
@@ -119,7 +123,8 @@ export class LeaveRun {
       sum.bytes += progress?.bytes ?? 0;
       waitsFor ||= progress?.waitsFor ?? '';
     }
-    this.#parts.env.emit({ type: 'leaving', ...sum, hints, waitsFor });
+    const told = { ...sum, waitsFor };
+    this.#parts.env.emit({ type: 'leaving', ...told, hints, secondsLeft: secondsLeft(told, now.mono - this.#beganAt) });
   }
 
   /** It is gone once the others know. */

@@ -59,7 +59,8 @@ export class MemberTable {
   /** Up to which `joined` a peer has been removed. */
   readonly #removals = new Map<PeerId, number>();
   #view: string | undefined;
-  #counts: readonly number[] | undefined;
+  #counts: readonly number[] = [];
+  #countsAreStale = false;
 
   constructor(options: TableOptions) {
     this.#options = options;
@@ -88,6 +89,7 @@ export class MemberTable {
     for (const [peer, member] of other.#members) this.#members.set(peer, member);
     this.#placement = other.placement;
     this.#view = undefined;
+    this.#countsAreStale = true;
   }
 
   sign(record: MemberRecord): SignedMember {
@@ -137,7 +139,7 @@ export class MemberTable {
     const before = this.#members.get(record.peer);
     this.#members.set(record.peer, member);
     this.#view = undefined;
-    this.#counts = undefined;
+    this.#countsAreStale = true;
     if (before === undefined || !samePlace(before, member)) this.#placement = undefined;
   }
 
@@ -173,12 +175,14 @@ export class MemberTable {
     return this.#placementOf(owners, { joining: [], leaving: new Set() });
   }
 
-  /** The n of all buckets that any member has seen in use, ascending. */
+  /** The n of all buckets that any member has seen in use, ascending; another array only when there are others. */
   get counts(): readonly number[] {
-    if (this.#counts === undefined) {
+    if (this.#countsAreStale) {
+      this.#countsAreStale = false;
       const counts = new Set<number>();
       for (const { signed } of this.#members.values()) for (const n of signed.record.counts) counts.add(n);
-      this.#counts = [...counts].sort((a, b) => a - b);
+      const isSame = counts.size === this.#counts.length && this.#counts.every((n) => counts.has(n));
+      if (!isSame) this.#counts = [...counts].sort((a, b) => a - b);
     }
     return this.#counts;
   }
@@ -220,7 +224,8 @@ export class MemberTable {
   }
 }
 
-const isNewer = (a: MemberRecord, b: MemberRecord): boolean =>
+/** Of two records of one peer. */
+export const isNewer = (a: MemberRecord, b: MemberRecord): boolean =>
   a.incarnation > b.incarnation || (a.incarnation === b.incarnation && a.sequence > b.sequence);
 
 function compareKnowledge({ signed: { record }, health, removed }: Member, theirs: MemberSummary): number {

@@ -7,56 +7,27 @@
 
 import { fromByteString, toByteString } from './bytes.ts';
 import type { CallFailure, Calls } from './calls.ts';
-import type { Disk } from './disk.ts';
 import { MeshError } from './errors.ts';
-import type { CoreEvent } from './events.ts';
-import type { ByteString, DurabilityClass, Instant, PeerId } from './ids.ts';
+import type { ByteString, Instant, PeerId } from './ids.ts';
 import { LateRemovals, type RemoveAfter } from './late-removals.ts';
 import { memberKey, peerOfRemovalKey, prefixRange, removalKey } from './layout.ts';
 import { limits } from './limits.ts';
 import { encodeSigned, readSigned } from './member-codec.ts';
 import { isGone, type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
-import type { Answer, MemberRecord, MemberStatus, MemberSummary, Notice, Removal, Rumors, SignedMember, Suspicion } from './messages.ts';
+import type { Answer, MemberRecord, MemberStatus, Notice, Removal, Rumors, Suspicion } from './messages.ts';
+import { OwnRecord, type OwnRecordOptions } from './own-record.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
-import { Renewal } from './renewal.ts';
-import type { Standing } from './replica.ts';
+import type { Renewal } from './renewal.ts';
 import type { MembersView } from './targets.ts';
-import type { Timers } from './timers.ts';
-import { protocolVersion } from './wire.ts';
 
-/** What a peer says of itself. */
-export interface SelfDescription {
-  readonly host: string;
-  readonly zone: string;
-  readonly class: DurabilityClass;
-  readonly weight: number;
-  readonly gateway: string;
-}
-
-export interface MembershipOptions extends TableOptions {
-  readonly self: SelfDescription;
+export interface MembershipOptions extends TableOptions, OwnRecordOptions {
   /** For how long a member of a class may be dead before it is removed. Absent: for ever. */
   readonly removeAfterMs?: RemoveAfter | undefined;
-  /** There is nobody to join: the first member of a cluster. */
-  readonly founder: boolean;
-  /** An incarnation at which the last run of this very store was seen. A store that remembers it needs no others to recognise it. */
-  readonly witnessed?: number;
-  /** The dead member whose place this peer is to take. */
-  readonly replaces?: PeerId | undefined;
   readonly times: ProbeTimes;
-  /** What has come of the question what others remember of this peer. Called once. */
-  readonly recognised: (standing: Standing) => void;
-  /** Others remember this peer as an owner, and its store does not: it has to copy what it owns. */
-  readonly forgot: () => void;
-  /** This peer has been removed from the cluster: what it stores is not to be trusted any more. */
-  readonly evicted: () => void;
   readonly calls: Calls;
-  readonly timers: Timers;
   readonly random: Random;
-  readonly disk: Disk;
-  readonly emit: (event: CoreEvent) => void;
   readonly gossip: (rumors: Rumors) => void;
   readonly notify: (to: PeerId, notice: Notice) => void;
   readonly connect: (peer: PeerId, addresses: readonly string[]) => void;
@@ -64,13 +35,6 @@ export interface MembershipOptions extends TableOptions {
 
 const syncIntervalMs = 1500;
 const gossipDelayMs = 20;
-/** How long after its start a peer waits for others that remember it. */
-const aloneMs = 2000;
-/** How long members that know of no owner wait for one to appear, before the first of them begins a cluster; alone it waits longer. */
-const foundMs = 700;
-const foundAloneMs = 5000;
-/** How often a peer looks whether the member is known to be dead whose place it is to take. */
-const replaceLookMs = 200;
 /** A peer whose ring differs is not asked again and again while the answer is on its way. */
 const compareEveryMs = 50;
 
@@ -82,14 +46,7 @@ export class Membership implements MembersView {
   readonly #news = new Set<PeerId>();
   readonly #comparedAt = new Map<PeerId, number>();
   readonly #late: LateRemovals;
-  #record: MemberRecord;
-  /** Its own record as its store has it from the run before. */
-  #remembered: MemberRecord | undefined;
-  #hasAppeared = false;
-  /** Members that the store remembers, and those that have said what they remember of it. */
-  #others = 0;
-  readonly #recognisedBy = new Set<PeerId>();
-  readonly renewal: Renewal;
+  readonly #own: OwnRecord;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -99,21 +56,7 @@ export class Membership implements MembersView {
     const { calls, timers, random, times } = options;
     const accuse = (now: Instant, suspicion: Suspicion): void => this.#hearSuspicion(now, suspicion);
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
-    this.renewal = new Renewal(timers, () => this.#renew());
-    this.#record = {
-      ...options.self,
-      peer: this.self,
-      incarnation: 1,
-      sequence: 1,
-      status: options.founder ? 'up' : 'joining',
-      paused: false,
-      joined: 1,
-      seat: undefined,
-      replaces: undefined,
-      counts: [],
-      addresses: [],
-      version: protocolVersion,
-    };
+    this.#own = new OwnRecord(options, this.table, (now, signed) => void this.#accept(now, this.self, () => this.table.accept(signed)));
   }
 
   get placement(): Placement {
@@ -121,7 +64,11 @@ export class Membership implements MembersView {
   }
 
   get record(): MemberRecord {
-    return this.#record;
+    return this.#own.now;
+  }
+
+  get renewal(): Renewal {
+    return this.#own.renewal;
   }
 
   /** All members that have not left, this peer among them; undefined when one of them cannot be asked now. */
@@ -154,61 +101,32 @@ export class Membership implements MembersView {
   #startTable(addresses: readonly string[], done: (now: Instant, error: MeshError | undefined) => void): void {
     this.#options.disk.range(prefixRange('mmember/', limits.membersMax), (now, entries) => {
       if (entries instanceof MeshError) return done(now, entries);
+      let remembered: MemberRecord | undefined;
+      let others = 0;
       for (const [, bytes] of entries) {
         const signed = readSigned(bytes);
         // The others will tell of a member whose row is damaged.
         if (signed === undefined) continue;
         if (!this.table.accept(signed)) continue;
-        if (signed.record.peer === this.self) this.#remembered = signed.record;
+        if (signed.record.peer === this.self) remembered = signed.record;
         else {
-          if (signed.record.status !== 'left' && this.table.get(signed.record.peer)?.removed !== true) this.#others++;
+          if (signed.record.status !== 'left' && this.table.get(signed.record.peer)?.removed !== true) others++;
           this.#options.connect(signed.record.peer, signed.record.addresses);
         }
       }
-      if (this.#remembered !== undefined) this.#goOn(this.#remembered);
-      this.#record = { ...this.#record, addresses };
-      const { witnessed = Infinity } = this.#options;
-      const isUnknown = this.#others > 0 && (this.#remembered?.incarnation ?? -1) < witnessed;
-      const late = (then: Instant): void => this.#appear(then, this.#recognisedBy.size > 0 ? 'known' : 'unknown');
-      if (isUnknown) this.#options.timers.at(now.mono + aloneMs, late);
-      else this.#appear(now, 'known');
+      this.#own.start(now, remembered, others, addresses);
       this.#prober.start(now);
       this.#scheduleSync(now);
-      this.#scheduleFounding(now, now.mono);
       done(now, undefined);
       // Links that came up while the storage was read.
       for (const peer of this.#options.calls.links()) this.compareWith(now, peer);
     });
   }
 
-  /** Takes up the part that it had in an earlier run. Who left or was removed joins anew: its store was emptied. */
-  #goOn(known: Pick<MemberRecord, 'incarnation' | 'status' | 'joined'> & Partial<MemberRecord>): void {
-    const { incarnation, status, joined, counts = [], seat, replaces, weight } = known;
-    const next = incarnation + 1;
-    if (status === 'left' || joined <= (this.table.removal(this.self)?.joined ?? -1)) {
-      this.#record = { ...this.#record, incarnation: next, joined: next };
-    } else this.#record = { ...this.#record, incarnation: next, status, joined, counts, seat, replaces };
-    // Who replaced somebody has as many tokens as that one.
-    if (seat !== undefined && weight !== undefined) this.#record = { ...this.#record, weight };
-  }
-
-  /** A cluster needs a first owner: of members that know of none, the one whose id comes first (all of them know that after a few exchanges of tables). */
-  #scheduleFounding(now: Instant, since: number): void {
-    if (this.#record.status !== 'joining') return;
-    this.#options.timers.at(now.mono + foundMs / 4, (then) => {
-      const joining = [...this.table.all()].filter((member) => member.signed.record.status === 'joining' && stateOf(member) === 'alive');
-      const owners = [...this.table.all()].some((member) => !isGone(member) && member.signed.record.status !== 'joining');
-      const isFirst = joining.every(({ signed }) => signed.record.peer >= this.self || signed.record.weight === 0);
-      const waitedMs = joining.length > 1 ? foundMs : foundAloneMs;
-      if (!owners && isFirst && this.#hasAppeared && then.mono - since > waitedMs) this.become(then, 'up');
-      this.#scheduleFounding(then, owners ? then.mono : since);
-    });
-  }
-
   /** The next step of this peer's own way. */
   become(now: Instant, status: MemberStatus): void {
-    if (this.#record.status !== status) this.#announce(now, { status });
-    this.#noticeReplaced(now, this.#record);
+    this.#own.become(now, status);
+    this.#noticeReplaced(now, this.record);
   }
 
   /** Whoever is replaced has no place any more from the moment at which the other one is an owner. */
@@ -216,34 +134,26 @@ export class Membership implements MembersView {
     if (status !== 'joining' && replaces !== undefined) this.#hearRemoval(now, replaces);
   }
 
-  /** Joins in the place of a dead member, once it knows of that one. False while it does not. */
-  #takesPlace(): boolean {
-    const { replaces } = this.#options;
-    if (replaces === undefined || this.#record.status !== 'joining' || this.#record.replaces !== undefined) return true;
-    const member = this.table.get(replaces);
-    if (member === undefined || isGone(member) || stateOf(member) !== 'dead') return false;
-    const { joined, weight, seat, peer } = member.signed.record;
-    this.#record = { ...this.#record, weight, seat: seat ?? peer, replaces: { peer, joined } };
-    return true;
-  }
-
   /** The n of the buckets that this peer has records of: told to all, so that whoever joins knows what to copy. */
   announceCounts(now: Instant, counts: readonly number[]): void {
-    if (this.#hasAppeared && counts.some((n) => !this.#record.counts.includes(n))) this.#announce(now, { counts });
+    this.#own.announceCounts(now, counts);
   }
 
-  /** Takes a member's place away from it: it is dead and will not come back. Undefined when there is no such member. */
-  remove(now: Instant, peer: PeerId): Removal | undefined {
+  /** Takes a member's place away from it: it is dead and will not come back. Answers why not, when it may not be done. */
+  remove(now: Instant, peer: PeerId): MeshError | undefined {
     const member = this.table.get(peer);
-    if (member === undefined || isGone(member)) return undefined;
-    const removal = { peer, joined: member.signed.record.joined };
-    this.#hearRemoval(now, removal);
-    return removal;
+    if (member === undefined || isGone(member)) return new MeshError('OPTION_INVALID', `there is no member ${peer} that could be removed`);
+    const state = stateOf(member);
+    if (state !== 'dead') {
+      return new MeshError('OPTION_INVALID', `${peer} is ${state}: let it leave, or stop it, and remove it when it is seen dead`);
+    }
+    this.#hearRemoval(now, { peer, joined: member.signed.record.joined });
+    return undefined;
   }
 
   #hearRemoval(now: Instant, removal: Removal): void {
     if (removal.peer === this.self) {
-      if (removal.joined >= this.#record.joined) this.#options.evicted();
+      if (removal.joined >= this.record.joined) this.#options.evicted();
       return;
     }
     this.#accept(now, removal.peer, () => {
@@ -258,74 +168,21 @@ export class Membership implements MembersView {
     });
   }
 
-  /** Takes its place in the mesh, once. What the others say from then on may be what this run has told them. */
-  #appear(now: Instant, standing: Standing): void {
-    if (this.#hasAppeared) return;
-    if (!this.#takesPlace()) {
-      this.#options.timers.at(now.mono + replaceLookMs, (then) => this.#appear(then, standing));
-      return;
-    }
-    this.#hasAppeared = true;
-    this.#options.recognised(standing);
-    this.#announce(now, {});
-  }
-
-  /**
-   * Another member's first word of this peer, before it hears the new record: when it remembers a later incarnation than the peer's own store, that was set back,
-   * or is a copy (VR3). Some may not have heard of the last one, so most are asked. A later sequence is no sign: the last word of a tab that closes is told and often
-   * not stored any more.
-   */
-  #recognise(now: Instant, by: PeerId, summary: readonly MemberSummary[] | undefined): void {
-    if (this.#hasAppeared) return;
-    const known = summary?.find(({ peer }) => peer === this.self);
-    if (known?.removed === true && known.joined >= this.#record.joined && this.#remembered !== undefined) return this.#options.evicted();
-    if (known !== undefined && known.incarnation > (this.#remembered?.incarnation ?? -1)) {
-      this.#takeBack({ ...known, incarnation: Math.max(this.#record.incarnation - 1, known.incarnation) });
-      return this.#appear(now, 'setBack');
-    }
-    this.#recognisedBy.add(by);
-    if (this.#recognisedBy.size * 2 > this.#others) this.#appear(now, 'known');
-  }
-
-  /** Stores the new incarnation first: one that only others knew would make the next start take the store for one that was set back. */
-  #renew(): void {
-    const { incarnation, sequence } = this.#record;
-    const next = this.table.sign({ ...this.#record, incarnation: incarnation + 1, sequence: sequence + 1 });
-    this.#options.disk.write([{ key: memberKey(this.self), value: encodeSigned(next) }], (then, written) => {
-      const isNewest = this.#record.incarnation === incarnation && this.#record.sequence === sequence;
-      if (!(written instanceof MeshError) && isNewest) this.#announce(then, { incarnation: incarnation + 1 });
-    });
-  }
-
-  /** Others remember more of this peer than its store does: it is what they say, without the records that go with it. */
-  #takeBack(known: Pick<MemberRecord, 'incarnation' | 'status' | 'joined'> & Partial<MemberRecord>): void {
-    this.#goOn({ ...this.#remembered, ...known });
-    this.#options.forgot();
-  }
-
-  /** Changes this peer's own record and tells the others. */
-  #announce(now: Instant, change: Partial<MemberRecord>): void {
-    this.#record = { ...this.#record, ...change, sequence: this.#record.sequence + 1 };
-    this.#accept(now, this.#record.peer, () => this.table.accept(this.table.sign(this.#record)));
-  }
-
   announceAddresses(now: Instant, addresses: readonly string[]): void {
-    if (addresses.join() === this.#record.addresses.join()) return;
-    if (this.#hasAppeared) this.#announce(now, { addresses });
-    else this.#record = { ...this.#record, addresses };
+    this.#own.announceAddresses(now, addresses);
   }
 
   /** This peer stops for now: the others need not find out by waiting (MB3). Told directly, for gossip may be too slow. */
   announcePause(now: Instant): void {
-    if (!this.#hasAppeared) return;
-    this.#announce(now, { paused: true });
+    if (!this.#own.hasAppeared) return;
+    this.#own.announce(now, { paused: true });
     for (const peer of this.#options.calls.links()) this.#tell(peer, [this.self]);
   }
 
   /** This peer goes on after a pause. A higher incarnation takes back what was said of it meanwhile. */
   announceReturn(now: Instant): void {
-    if (!this.#record.paused) return;
-    this.#announce(now, { paused: false, incarnation: this.#record.incarnation + 1 });
+    if (!this.record.paused) return;
+    this.#own.announce(now, { paused: false, incarnation: this.record.incarnation + 1 });
     for (const peer of this.#options.calls.links()) this.#tell(peer, [this.self]);
   }
 
@@ -359,7 +216,7 @@ export class Membership implements MembersView {
   hear(now: Instant, rumors: Rumors): void {
     for (const removal of rumors.removals) this.#hearRemoval(now, removal);
     for (const signed of rumors.members) {
-      if (signed.record.peer === this.self) this.#hearOfSelf(now, signed);
+      if (signed.record.peer === this.self) this.#own.hear(now, signed);
       else if (this.#accept(now, signed.record.peer, () => this.table.accept(signed))) this.#noticeReplaced(now, signed.record);
     }
     for (const suspicion of rumors.suspicions) this.#hearSuspicion(now, suspicion);
@@ -367,35 +224,13 @@ export class Membership implements MembersView {
 
   #hearSuspicion(now: Instant, suspicion: Suspicion): void {
     if (suspicion.peer === this.self) {
-      this.#refute(now, suspicion.incarnation);
+      this.#own.refute(now, suspicion.incarnation);
       return;
     }
     if (!this.#accept(now, suspicion.peer, () => this.table.suspect(suspicion))) return;
     if (!suspicion.dead) this.#prober.countDown(now, suspicion);
     // The accused hears it at first hand, to refute it soon.
     this.#tell(suspicion.peer, [suspicion.peer]);
-  }
-
-  /** Others know a newer record of this peer than it does itself: of an earlier run, or of another process with its key. */
-  #hearOfSelf(now: Instant, { record, bytes, signature }: SignedMember): void {
-    const own = this.#record;
-    const isNewer = record.incarnation > own.incarnation || (record.incarnation === own.incarnation && record.sequence > own.sequence);
-    if (!isNewer || !this.#options.identity.verify(this.self, bytes, signature)) return;
-    // A store that was wiped began as a stranger.
-    if (this.#remembered !== undefined) return this.#refute(now, record.incarnation);
-    this.#remembered = record;
-    this.#takeBack(record);
-    if (this.#hasAppeared) this.#announce(now, {});
-  }
-
-  /** Speaks up with a higher incarnation than the one that is talked about. */
-  #refute(now: Instant, incarnation: number): void {
-    if (incarnation < this.#record.incarnation || incarnation >= limits.incarnationMax) return;
-    if (!this.#hasAppeared) {
-      this.#record = { ...this.#record, incarnation: incarnation + 1 };
-      return;
-    }
-    this.#announce(now, { incarnation: incarnation + 1 });
   }
 
   #spread(now: Instant, peer: PeerId): void {
@@ -449,7 +284,7 @@ export class Membership implements MembersView {
     calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs, ring: '' }, (then, result) => {
       if (typeof result === 'string' || result.type !== 'synced') return done(then, false);
       const known = result.summary?.find((entry) => entry.peer === this.self);
-      const { incarnation, sequence } = this.#record;
+      const { incarnation, sequence } = this.record;
       const isNew = known?.incarnation === incarnation && known.sequence === sequence && known.health !== 'dead' && !known.removed;
       if (result.summary === undefined || isNew) return done(then, true);
       this.#compared(then, peer, result);
@@ -459,7 +294,7 @@ export class Membership implements MembersView {
 
   #compared(now: Instant, peer: PeerId, result: Answer | CallFailure): void {
     if (typeof result === 'string' || result.type !== 'synced') return;
-    this.#recognise(now, peer, result.summary);
+    this.#own.recognise(now, peer, result.summary);
     if (result.summary === undefined) return;
     const { ours, theirs } = this.table.difference(result.summary);
     if (ours.length > 0 || theirs.length > 0) this.#tell(peer, ours, theirs);

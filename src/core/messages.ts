@@ -7,6 +7,7 @@ import type { ErrorCode } from './errors.ts';
 import type { ByteString, Dot, DurabilityClass, PeerId } from './ids.ts';
 import type { Clock, RecordSet, StoredResolver } from './record.ts';
 import type { VersionVector } from './versions.ts';
+import type { TransferProgress } from './transfer.ts';
 
 export type WriteMode = 'strict' | 'sloppy' | 'any';
 
@@ -155,19 +156,11 @@ export type Message =
   | { readonly kind: 'notice'; readonly body: Notice };
 
 /** What a peer has still to copy and compare before it owns what it gains. */
-export interface TakeoverProgress {
+export interface TakeoverProgress extends TransferProgress {
   /** It sees the placement that was asked about. */
   readonly agrees: boolean;
   /** And has copied all that it gains by it. */
   readonly ready: boolean;
-  /** Partitions, each as often as there are replica counts in use. */
-  readonly partitions: number;
-  readonly partitionsDone: number;
-  /** Records that were copied since it began. */
-  readonly keys: number;
-  readonly bytes: number;
-  /** A member that it cannot reach and must compare with. */
-  readonly waitsFor: PeerId | undefined;
 }
 
 /** A member's way: it copies what it will own, owns it, hands it over, is gone. */

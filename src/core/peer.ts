@@ -24,8 +24,9 @@ import { addressOf } from './hash.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
 import { memberKey, metaKey, removalKey } from './layout.ts';
 import { readSigned } from './member-codec.ts';
-import { Membership, type SelfDescription } from './membership.ts';
+import { Membership } from './membership.ts';
 import type { RemoveAfter } from './late-removals.ts';
+import type { SelfDescription } from './own-record.ts';
 import type { Answer, Call, Message, Rumors } from './messages.ts';
 import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
@@ -33,7 +34,7 @@ import { defaultReaperTimes, Reaper, type ReaperTimes, serveReap } from './reape
 import { clockOf, recordSize } from './record.ts';
 import { Replica } from './replica.ts';
 import { PutsServed } from './puts-served.ts';
-import { Takeover, type TransferProgress } from './takeover.ts';
+import { Takeover } from './takeover.ts';
 import { Timers } from './timers.ts';
 
 export interface PeerOptions {
@@ -171,7 +172,7 @@ export class Peer {
   }
 
   /** What it copies now; undefined when there is nothing to copy. */
-  get transfer(): TransferProgress | undefined {
+  get transfer(): Takeover['transfer'] {
     return this.#takeover.transfer;
   }
 

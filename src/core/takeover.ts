@@ -20,19 +20,14 @@ import { stateOf } from './member-table.ts';
 import { decodeOwners, encodeOwners } from './member-codec.ts';
 import type { TakeoverProgress } from './messages.ts';
 import { type Placement, placeKey } from './placement.ts';
+import { secondsLeft, type TransferProgress } from './transfer.ts';
 
 const retryMs = 300;
 const confirmMs = 50;
 const callTimeoutMs = 2000;
 const progressMs = 500;
-
-export interface TransferProgress {
-  readonly partitions: number;
-  readonly partitionsDone: number;
-  readonly keys: number;
-  readonly bytes: number;
-  readonly waitsFor: string;
-}
+/** A run that breaks off begins anew, and its places count once it has ended. */
+const placesAtOnce = 256;
 
 interface Place {
   readonly partition: number;
@@ -55,11 +50,12 @@ export class Takeover {
   /** Nothing was known here of what it owns: it may lack records of any n. */
   #isBlank = true;
   #seen = '';
-  #seenCounts = '';
+  /** The n in use as the member table and the own store had them at the last look; each is another array once it changes. */
+  #seenCounts: readonly (readonly number[])[] = [];
   #counts: readonly number[] = [];
   /** The n that those whom it copied from have told. */
-  readonly #othersCounts = new Set<number>();
-  #announced = 0;
+  #othersCounts: readonly number[] = [];
+  #announced: readonly number[] = [];
   #incarnation = 0;
   #storedFor = '';
   #running = false;
@@ -71,7 +67,9 @@ export class Takeover {
   #total = 0;
   #moved: ExchangeCounts = { different: 0, received: 0, sent: 0, bytes: 0 };
   #underWay: ExchangeCounts = this.#moved;
-  #waitsFor: PeerId | undefined;
+  #waitsFor = '';
+  #beganAt = 0;
+  #secondsLeft: number | undefined;
   #toldAt = -Infinity;
 
   constructor(env: Environment, members: Membership, disk: Disk, antiEntropy: AntiEntropy) {
@@ -123,39 +121,36 @@ export class Takeover {
     return this.#unconfirmed !== undefined;
   }
 
-  get isBusy(): boolean {
-    return this.#open.size > 0;
+  get #progress(): TransferProgress {
+    const { received, bytes } = addCounts(this.#moved, this.#underWay);
+    const partitionsDone = this.#total - this.#open.size;
+    return { partitions: this.#total, partitionsDone, keys: received, bytes, waitsFor: this.#waitsFor };
   }
 
   /** Undefined when there is nothing to copy. */
-  get transfer(): TransferProgress | undefined {
-    if (this.#open.size === 0) return undefined;
-    const { received, bytes } = addCounts(this.#moved, this.#underWay);
-    const partitionsDone = this.#total - this.#open.size;
-    return { partitions: this.#total, partitionsDone, keys: received, bytes, waitsFor: this.#waitsFor ?? '' };
+  get transfer(): (TransferProgress & { readonly secondsLeft: number | undefined }) | undefined {
+    return this.#open.size === 0 ? undefined : { ...this.#progress, secondsLeft: this.#secondsLeft };
   }
 
   progress(placement: string): TakeoverProgress {
-    const { received, bytes } = addCounts(this.#moved, this.#underWay);
-    const { placement: own } = this.#members;
-    const counts = { partitions: this.#total, partitionsDone: this.#total - this.#open.size, keys: received, bytes };
-    const agrees = own.digest === placement;
-    return { agrees, ready: agrees && this.#seen === placement && this.#open.size === 0, ...counts, waitsFor: this.#waitsFor };
+    const agrees = this.#members.placement.digest === placement;
+    return { agrees, ready: agrees && this.#seen === placement && this.#open.size === 0, ...this.#progress };
   }
 
   /** Called after every turn: looks whether there is more to own than before. */
   look(now: Instant): void {
     const { placement, record, table } = this.#members;
     if (!this.#started) return;
-    const { trees } = this.#env.replica.records;
-    if (trees.countsSize !== this.#announced) {
-      this.#announced = trees.countsSize;
-      this.#members.announceCounts(now, trees.replicaCounts);
+    const { replicaCounts } = this.#env.replica.records.trees;
+    if (replicaCounts !== this.#announced) {
+      this.#announced = replicaCounts;
+      this.#members.announceCounts(now, replicaCounts);
     }
     if (record.incarnation !== this.#incarnation) this.#begunAnew(record.incarnation);
-    const seenCounts = `${table.counts.join()}/${this.#othersCounts.size}/${trees.countsSize}`;
-    if (placement.digest === this.#seen && seenCounts === this.#seenCounts) return;
-    this.#seenCounts = seenCounts;
+    const [ofTable, ofOthers, own] = this.#seenCounts;
+    const isSame = ofTable === table.counts && ofOthers === this.#othersCounts && own === replicaCounts;
+    if (isSame && placement.digest === this.#seen) return;
+    this.#seenCounts = [table.counts, this.#othersCounts, replicaCounts];
     this.#evaluate(now, placement);
   }
 
@@ -170,8 +165,8 @@ export class Takeover {
   }
 
   #evaluate(now: Instant, placement: Placement): void {
-    const { self, table } = this.#members;
-    const counts = [...new Set([...table.counts, ...this.#othersCounts, ...this.#env.replica.records.trees.replicaCounts])];
+    const { self } = this.#members;
+    const counts = [...new Set(this.#seenCounts.flat())];
     const fresh = counts.filter((n) => !this.#counts.includes(n));
     this.#counts = counts;
     this.#seen = placement.digest;
@@ -197,6 +192,7 @@ export class Takeover {
     if (wasIdle) {
       this.#total = this.#open.size;
       this.#moved = { different: 0, received: 0, sent: 0, bytes: 0 };
+      this.#beganAt = now.mono;
     } else this.#total = Math.max(this.#total, this.#open.size);
     this.#next(now);
   }
@@ -222,7 +218,7 @@ export class Takeover {
   #next(now: Instant): void {
     if (this.#running) return;
     const work = new Map<PeerId, Map<number, Place[]>>();
-    this.#waitsFor = undefined;
+    this.#waitsFor = '';
     for (const [key, place] of this.#open) {
       const { missing, blocked } = this.#required(place);
       if (missing.length === 0) {
@@ -230,14 +226,17 @@ export class Takeover {
         this.#copied.add(key);
         continue;
       }
-      this.#waitsFor ??= blocked;
+      this.#waitsFor ||= blocked ?? '';
       for (const peer of missing) {
         if (!this.#env.calls.linked(peer) || !this.#members.believedAlive(peer)) continue;
         let byCount = work.get(peer);
         if (byCount === undefined) work.set(peer, (byCount = new Map<number, Place[]>()));
-        byCount.set(place.n, [...(byCount.get(place.n) ?? []), place]);
+        const places = byCount.get(place.n);
+        if (places === undefined) byCount.set(place.n, [place]);
+        else places.push(place);
       }
     }
+    this.#secondsLeft = secondsLeft(this.#progress, now.mono - this.#beganAt);
     this.#tell(now);
     if (this.#open.size === 0) return this.#allOwned(now);
     const best = [...work].flatMap(([peer, byCount]) => [...byCount].map(([n, places]) => ({ peer, n, places })));
@@ -247,7 +246,7 @@ export class Takeover {
       this.#env.timers.at(now.mono + retryMs, (then) => this.#again(then));
       return;
     }
-    this.#compare(now, first.peer, first.n, first.places);
+    this.#compare(now, first.peer, first.n, first.places.slice(0, placesAtOnce));
   }
 
   #again(now: Instant): void {
@@ -266,7 +265,8 @@ export class Takeover {
         this.#members.compareWith(then, peer);
         return timers.at(then.mono + confirmMs, (later) => this.#again(later));
       }
-      for (const count of answer.counts) this.#othersCounts.add(count);
+      const fresh = answer.counts.filter((count) => !this.#othersCounts.includes(count));
+      if (fresh.length > 0) this.#othersCounts = [...this.#othersCounts, ...fresh];
       this.#exchange(then, peer, n, places);
     });
   }
@@ -296,16 +296,7 @@ export class Takeover {
   #tell(now: Instant): void {
     if (this.#total === 0 || (now.mono - this.#toldAt < progressMs && this.#open.size > 0)) return;
     this.#toldAt = now.mono;
-    const { received, bytes } = addCounts(this.#moved, this.#underWay);
-    const partitionsDone = this.#total - this.#open.size;
-    this.#env.emit({
-      type: 'transfer',
-      partitions: this.#total,
-      partitionsDone,
-      keys: received,
-      bytes,
-      waitsFor: this.#waitsFor ?? '',
-    });
+    this.#env.emit({ type: 'transfer', ...this.#progress, secondsLeft: this.#secondsLeft });
     if (this.#open.size === 0) this.#total = 0;
   }
 

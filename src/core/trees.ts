@@ -36,20 +36,16 @@ export class Trees {
   readonly #trees = new Map<number, MerkleTree>();
   /** Who waits for a group of trees, or that it is there. */
   readonly #groups = new Map<number, Use<undefined>[] | 'loaded'>();
-  readonly #replicaCounts = new Set<number>();
+  /** The n of which there are records here, ascending; another array once there is one more. */
+  replicaCounts: readonly number[] = [];
 
   constructor(disk: Disk, partitions: number) {
     this.#disk = disk;
     this.#partitions = partitions;
   }
 
-  /** The n of which there are records here. */
-  get replicaCounts(): readonly number[] {
-    return [...this.#replicaCounts].sort((a, b) => a - b);
-  }
-
-  get countsSize(): number {
-    return this.#replicaCounts.size;
+  #holds(n: number): void {
+    if (!this.replicaCounts.includes(n)) this.replicaCounts = [...this.replicaCounts, n].sort((a, b) => a - b);
   }
 
   /** Looks which n an earlier run has left records of. */
@@ -57,7 +53,7 @@ export class Trees {
     if (n > limits.replicasMax) return this.#disk.read([], (now, result) => done(now, result instanceof MeshError ? result : undefined));
     this.#disk.range({ ...treesRange(n), limit: 1, keysOnly: true }, (now, entries) => {
       if (entries instanceof MeshError) return done(now, entries);
-      if (entries.length > 0) this.#replicaCounts.add(n);
+      if (entries.length > 0) this.#holds(n);
       this.start(done, n + 1);
     });
   }
@@ -106,7 +102,7 @@ export class Trees {
     for (const { n, record } of [before, after]) {
       if (n === 0) continue;
       const digest = this.#at(partition, n).toggle(leaf, recordDigest(address, record));
-      this.#replicaCounts.add(n);
+      this.#holds(n);
       // Both in one tree: the leaf is written once, with both changes.
       if (before.n === after.n) changes.length = 0;
       changes.push({ key: leafKey(n, partition, leaf), value: fromByteString(digest) });

@@ -117,5 +117,8 @@ describe('an elastic mesh', { timeout: 180_000 }, () => {
     expect((await http(peer(0).url, 'DELETE', '/v1/members/nobody')).status).toBe(400);
     expect((await http(peer(0).url, 'GET', '/v1/plan?action=fly')).status).toBe(400);
     expect((await run(['remove', 'nobody', '--gateway', peer(0).url])).code).toBe(2);
+    const { code, stderr } = await run(['remove', peer(1).id, '--gateway', peer(0).url]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('is alive')]);
+    expect(await stateOf(peer(1), peer(0))).toBe('alive');
   });
 });

@@ -177,7 +177,7 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
       partitionsDone: aUint,
       keys: aUint,
       bytes: aUint,
-      waitsFor: orNothing(aPeer),
+      waitsFor: fc.oneof(aPeer, is('')),
     }),
     counts: fc.array(replicaCount, { maxLength: 4 }),
   }),

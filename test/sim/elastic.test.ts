@@ -158,6 +158,15 @@ describe('removal', () => {
     expect([cluster.view(0, 3), cluster.view(0, 4)]).toEqual(['dead', 'removed']);
   });
 
+  it('[MB2] of a member that is alive is refused', () => {
+    const cluster = meshOf(4);
+    expect(cluster.ask(0, { type: 'remove', peer: cluster.peer(2).id })).toMatchObject({
+      type: 'failed',
+      error: { code: 'OPTION_INVALID' },
+    });
+    expect(cluster.view(0, 2)).toBe('alive');
+  });
+
   it('[MB2] of somebody who is no member is an error', () => {
     const cluster = meshOf(4);
     expect(cluster.ask(0, { type: 'remove', peer: cluster.peer(3).id })).toMatchObject({

@@ -175,7 +175,7 @@ export function createFakePeer(): FakePeer {
       return { records: 7, damaged: 1, names, restored: 1, leaves: 0, repair: undefined, seconds: 0.5 };
     },
     leave: async ({ signal, onProgress } = {}) => {
-      onProgress?.({ partitions: 2, partitionsDone: 1, keys: 3, bytes: 4, hints: 0, waitsFor: '' });
+      onProgress?.({ partitions: 2, partitionsDone: 1, keys: 3, bytes: 4, hints: 0, waitsFor: '', secondsLeft: 5 });
       await enter(signal);
     },
     remove: (name) =>
