@@ -130,12 +130,14 @@ export interface KeysPage {
   readonly complete: boolean;
 }
 
-/** This replica's own copy, whatever the others hold. */
+/** One replica's own copy, whatever the others hold. */
 export interface LocalRecord {
   readonly context: string;
   readonly siblings: readonly Sibling[];
   /** Dots of tombstones. */
   readonly tombstones: readonly string[];
+  /** Peers that could not be reached, for whom it keeps the copy (hints). */
+  readonly keptFor: readonly string[];
 }
 
 export interface Bucket {
@@ -149,7 +151,8 @@ export interface Bucket {
   /** One page; see `allKeys` for all of them. */
   keys(options?: KeysOptions): Promise<KeysPage>;
   allKeys(options?: Omit<KeysOptions, 'cursor'>): AsyncIterable<Uint8Array>;
-  local(key: KeyInput): Promise<LocalRecord | undefined>;
+  /** `peer`: whose copy; default: this peer's own. */
+  local(key: KeyInput, peer?: string): Promise<LocalRecord | undefined>;
 }
 
 export type MemberState = 'alive' | 'suspect' | 'dead' | 'left' | 'removed';
@@ -240,6 +243,17 @@ export interface PeerStatus {
   readonly hints: number;
   readonly pendingRequests: number;
   readonly uptimeMs: number;
+}
+
+/** What one peer keeps. */
+export interface Holdings {
+  /** Keys that have a value, and the bytes of their values. */
+  readonly keys: number;
+  readonly bytes: number;
+  /** Everything was counted. Else there is so much that it was estimated from a part. */
+  readonly exact: boolean;
+  /** Writes that it keeps for peers which could not be reached. */
+  readonly hints: number;
 }
 
 /** How far peers have come with copying what they will own. */
@@ -358,6 +372,8 @@ export interface MeshPeer {
   /** Where a key lives by this peer's ring. */
   placement(bucket: string, key: KeyInput): Placement;
   partition(id: number): Promise<PartitionView>;
+  /** How much a peer keeps; default: this one. It is asked over the mesh, so it may be any that this peer is connected to. */
+  holdings(peer?: string): Promise<Holdings>;
   status(): PeerStatus;
   /**
    * Compares Merkle trees with all members that share partitions with this peer, one after the other, and brings the keys that differ to the merged state on

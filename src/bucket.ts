@@ -21,7 +21,7 @@ import { encodeContext, decodeContext } from './context-text.ts';
 import { fromBase64Url, fromByteString, textToBytes, toBase64Url, toByteString } from './core/bytes.ts';
 import { MeshError } from './core/errors.ts';
 import { addressOf } from './core/hash.ts';
-import { type ByteString, dotText } from './core/ids.ts';
+import { type ByteString, dotText, type PeerId } from './core/ids.ts';
 import { limits } from './core/limits.ts';
 import type { Receipt } from './core/messages.ts';
 import { checkQuorum, majority, overlaps } from './core/quorum.ts';
@@ -202,17 +202,18 @@ export class BucketHandle implements Bucket {
     } while (cursor !== undefined);
   }
 
-  async local(key: KeyInput): Promise<LocalRecord | undefined> {
+  async local(key: KeyInput, peer?: string): Promise<LocalRecord | undefined> {
     const address = addressOf(this.name, toKey(key));
-    const reply = await this.#runtime.request({ type: 'local', bucket: this.name, key: address.key });
+    const reply = await this.#runtime.request({ type: 'local', bucket: this.name, key: address.key, peer: peer as PeerId | undefined });
     if (reply.type !== 'local') throw unexpected(reply.type);
-    const { record } = reply;
+    const { record, keptFor } = reply.copy;
     if (record.context.length === 0) return undefined;
     const tombstones = record.siblings.filter((version) => version.value.tombstone).map((version) => dotText(version.dot));
     return {
       context: encodeContext(address, record.context),
       siblings: liveSiblings(record, this.#runtime.now().wall).map(toSibling),
       tombstones,
+      keptFor,
     };
   }
 }

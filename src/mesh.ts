@@ -4,6 +4,7 @@ import type {
   Bucket,
   BucketOptions,
   ConnectionView,
+  Holdings,
   KeyInput,
   LeaveOptions,
   MemberState,
@@ -25,6 +26,7 @@ import { BucketHandle, toKey } from './bucket.ts';
 import { hex, fromByteString } from './core/bytes.ts';
 import { MeshError } from './core/errors.ts';
 import { addressOf } from './core/hash.ts';
+import type { PeerId } from './core/ids.ts';
 import { type Member, stateOf } from './core/member-table.ts';
 import type { Placement as RingPlacement } from './core/placement.ts';
 import { ownership, partitionOf, type Ring, tokenOwner, tokenPosition } from './core/ring.ts';
@@ -159,6 +161,10 @@ export class Mesh implements MeshPeer {
     return partitionView(this.#runtime, this.#runtime.peer.membership.placement, id);
   }
 
+  holdings(peer?: string): Promise<Holdings> {
+    return holdings(this.#runtime, peer);
+  }
+
   status(): PeerStatus {
     const { peer } = this.#runtime;
     const now = this.#runtime.now().mono;
@@ -233,6 +239,12 @@ export async function partitionView(requester: Requester, placement: RingPlaceme
   const { root, keys } = reply;
   const primaries = placement.primaries(id, defaultN);
   return { id, primaries, fallbacks: fallbacksOf(placement, id, defaultN), root: hex(fromByteString(root)), keys };
+}
+
+export async function holdings(requester: Requester, peer: string | undefined): Promise<Holdings> {
+  const reply = await requester.request({ type: 'holdings', peer: peer as PeerId | undefined });
+  if (reply.type !== 'holdings') throw new MeshError('INTERNAL', `bug: a reply of type ${reply.type}`);
+  return reply.holdings;
 }
 
 function checkPartition({ ring: { partitions } }: RingPlacement, id: number): void {

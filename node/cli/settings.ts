@@ -52,7 +52,7 @@ function set(command: Command, option: Option, texts: readonly string[], source:
 }
 
 function parse(option: Option, text: string, previous: unknown): unknown {
-  if (!option.required && !option.optional) return truth(text);
+  if (!option.required && !option.optional) return truth(text) !== option.negate;
   if (option.parseArg !== undefined) return option.parseArg(text, previous);
   if (previous !== undefined) throw new InvalidArgumentError('Expected one value.');
   return text;

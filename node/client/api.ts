@@ -2,7 +2,7 @@
  * The gateway's answers as the commands use them: JSON shapes, paths, and errors with the gateway's own code.
  */
 
-import type { MemberView, Placement, PeerStatus, PlanResult, ReplicaReceipt, RingView } from 'ringmesh';
+import type { Holdings, MemberView, Placement, PeerStatus, PlanResult, ReplicaReceipt, RingView } from 'ringmesh';
 import { CliError, exitCodes } from '../cli/errors.ts';
 import { encodeSegment } from '../key-path.ts';
 import type { GatewayAnswer, GatewayClient, GatewayRequest } from './gateway-client.ts';
@@ -46,7 +46,7 @@ export interface MembersAnswer {
   readonly members: readonly MemberView[];
 }
 
-export type { Placement, PeerStatus, PlanResult, RingView };
+export type { Holdings, Placement, PeerStatus, PlanResult, RingView };
 
 /** Codes that say that the caller wrote something wrong. */
 const usageCodes = new Set(['BUCKET_INVALID', 'KEY_INVALID', 'CONTEXT_INVALID', 'QUORUM_INVALID', 'OPTION_INVALID', 'CURSOR_INVALID']);

@@ -34,7 +34,7 @@ const peerCommand = (name: string): Command =>
     .addOption(new Option('--partitions <count>', 'grain of the ring, the same for a whole cluster').argParser(wholeNumber(1, 65_536)))
     .addOption(new Option('--allow-origin <origin>', 'web pages of this origin may use the gateway, repeatable').argParser(list))
     .addOption(new Option('--allow-host <name>', 'the gateway may be called by this name, repeatable').argParser(list))
-    .option('--page', 'serve the demo page at /')
+    .option('--no-page', 'do not serve the page that shows the mesh, at / of the gateway')
     .addOption(new Option('--supervisor <url>', 'of the demo that this peer belongs to').hideHelp())
     .addOption(new Option('--log <format>', 'what to print').choices(['text', 'json', 'none']).default('text'))
     .addOption(

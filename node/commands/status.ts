@@ -1,16 +1,19 @@
 /** `ringmesh status`: one peer about itself. */
 
 import { clientCommand, examples, withClient, type ClientOptions } from '../cli/client-command.ts';
-import { durationText, facts, leftText, print, printJson, shortId, sizeText } from '../cli/output.ts';
-import { fetchJson, type PeerStatus } from '../client/api.ts';
+import { countText, durationText, facts, leftText, print, printJson, shortId, sizeText } from '../cli/output.ts';
+import { fetchJson, type Holdings, type PeerStatus } from '../client/api.ts';
 
 export const statusCommand = clientCommand('status')
   .description('show the state of one peer')
   .addHelpText('after', examples('ringmesh status', 'ringmesh status --gateway http://127.0.0.1:7403', 'ringmesh status --json'))
   .action((options: ClientOptions) =>
     withClient(options, async (client) => {
-      const status = await fetchJson<PeerStatus>(client, '/v1/status');
-      if (options.json === true) return printJson(status);
+      const [status, holdings] = await Promise.all([
+        fetchJson<PeerStatus>(client, '/v1/status'),
+        fetchJson<Holdings>(client, '/v1/holdings'),
+      ]);
+      if (options.json === true) return printJson({ ...status, holdings });
       const members = Object.entries(status.members).filter(([, count]) => count > 0);
       const { storage } = status;
       const [first, ...others] = status.addresses;
@@ -25,6 +28,7 @@ export const statusCommand = clientCommand('status')
           ['members', members.map(([state, count]) => `${count} ${state}`).join(', ')],
           ['ring', status.ringDigest],
           ['storage', `${storage.healthy ? 'healthy' : 'FAILING'}, ${storage.durable ? 'durable' : 'in memory only'}`],
+          ['keeps', `${holdings.exact ? '' : 'about '}${countText(holdings.keys, 'key')}, ${sizeText(holdings.bytes)}`],
           ['actor', status.actor],
           ['hints held', `${status.hints}`],
           ['requests', `${status.pendingRequests} under way`],

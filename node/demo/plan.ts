@@ -63,7 +63,7 @@ export const pageOrigins = (options: DemoOptions): string[] =>
 export function serveFlags(plan: PeerPlan, all: readonly PeerPlan[], options: DemoOptions): string[] {
   const others = all.filter((other) => other !== plan);
   return [
-    ...['--cluster', cluster, '--data', plan.folder, '--host-label', plan.name, '--log', 'json', '--page'],
+    ...['--cluster', cluster, '--data', plan.folder, '--host-label', plan.name, '--log', 'json'],
     ...['--port', `${plan.gatewayPort}`, '--gateway-host', host],
     ...['--listen', `/ip4/${host}/tcp/${plan.tcpPort}`, '--listen', `/ip4/${host}/tcp/${plan.webSocketPort}/ws`],
     ...others.flatMap((other) => ['--bootstrap', `/ip4/${host}/tcp/${other.tcpPort}`]),

@@ -8,7 +8,18 @@ import { deleteMember, getPlan, postLeave } from './elastic.ts';
 import { errorAnswer, GatewayError, isBug } from './errors.ts';
 import type { EventStreams } from './events.ts';
 import { type Env, type Gateway, jsonResponse, type RequestContext } from './gateway.ts';
-import { getHealth, getMembers, getPartition, getPlacement, getReadiness, getRing, getStatus, listKeys } from './inspect.ts';
+import {
+  getConnections,
+  getHealth,
+  getHoldings,
+  getMembers,
+  getPartition,
+  getPlacement,
+  getReadiness,
+  getRing,
+  getStatus,
+  listKeys,
+} from './inspect.ts';
 import { deleteKey, getKey, getLocal, putKey, refuseKeyPath } from './keys.ts';
 import type { Metrics } from './metrics.ts';
 import { pageResponse, type Page } from './page.ts';
@@ -36,6 +47,8 @@ const routes: readonly (readonly [method: 'GET' | 'PUT' | 'POST' | 'DELETE', pat
   ['GET', '/v1/local/buckets/:bucket/keys/:key', getLocal],
   ['GET', '/v1/ring', getRing],
   ['GET', '/v1/members', getMembers],
+  ['GET', '/v1/connections', getConnections],
+  ['GET', '/v1/holdings', getHoldings],
   ['GET', '/v1/partitions/:id', getPartition],
   ['GET', '/v1/placement', getPlacement],
   ['GET', '/v1/status', getStatus],
@@ -94,7 +107,8 @@ const welcome = (): Response =>
     'This is the gateway of a ringmesh peer.\n\n' +
       '  PUT, GET, DELETE  /v1/buckets/:bucket/keys/:key\n' +
       '  GET               /v1/buckets/:bucket/keys?prefix=&cursor=&limit=\n' +
-      '  GET               /v1/status  /v1/members  /v1/ring  /v1/placement?bucket=&key=  /v1/events  /metrics\n' +
+      '  GET               /v1/status  /v1/members  /v1/ring  /v1/connections  /v1/events  /metrics\n' +
+      '  GET               /v1/placement?bucket=&key=  /v1/holdings?peer=  /v1/local/buckets/:bucket/keys/:key?peer=\n' +
       '  GET               /v1/plan?action=join|leave|replace&peer=&weight=\n' +
       '  POST              /v1/repair?partition=  /v1/scrub  /v1/leave\n' +
       '  DELETE            /v1/members/:peer\n',

@@ -53,6 +53,7 @@ export const localJson = (record: LocalRecord | undefined): { readonly found: bo
     context: record?.context ?? '',
     siblings: record?.siblings.map(siblingJson) ?? [],
     tombstones: record?.tombstones ?? [],
+    keptFor: record?.keptFor ?? [],
     replicas: [],
   });
   return { found, body };

@@ -50,6 +50,17 @@ export function getStatus(c: RequestContext, gateway: Gateway): Response {
   return json(gateway.peer.status());
 }
 
+/** How this peer reaches the others. */
+export function getConnections(c: RequestContext, gateway: Gateway): Response {
+  noQuery(c);
+  return json({ connections: gateway.peer.connections() });
+}
+
+/** How much this peer keeps, or another one, which is asked over the mesh. */
+export async function getHoldings(c: RequestContext, gateway: Gateway): Promise<Response> {
+  return json(await gateway.peer.holdings(queryText(parseQuery(targetOf(c).query, ['peer']), 'peer')));
+}
+
 export async function getPartition(c: RequestContext, gateway: Gateway): Promise<Response> {
   const { path, query } = targetOf(c);
   parseQuery(query, []);

@@ -10,7 +10,7 @@ import { codedAnswer, GatewayError } from './errors.ts';
 import { bucketOptions, jsonResponse, openBucket, targetOf, type Gateway, type RequestContext } from './gateway.ts';
 import { headerText, safeContentType, writeMultipart } from './multipart.ts';
 import { requestOptions } from './request-options.ts';
-import { bucketNameOf, keyOf, parseQuery, segmentsOf } from './target.ts';
+import { bucketNameOf, keyOf, parseQuery, queryText, segmentsOf } from './target.ts';
 
 /** Values are shown, never run: a stored page must not act with the rights of the gateway's origin. */
 const valueHeaders = {
@@ -116,10 +116,9 @@ export async function deleteKey(c: RequestContext, gateway: Gateway): Promise<Re
 
 export async function getLocal(c: RequestContext, gateway: Gateway): Promise<Response> {
   const target = keyTarget(c, 3);
-  parseQuery(target.query, []);
-  const { found, body } = localJson(
-    await openBucket(gateway, target.bucketName, bucketOptions(gateway, target.bucketName)).local(target.key),
-  );
+  const peer = queryText(parseQuery(target.query, ['peer']), 'peer');
+  const bucket = openBucket(gateway, target.bucketName, bucketOptions(gateway, target.bucketName));
+  const { found, body } = localJson(await bucket.local(target.key, peer));
   return jsonResponse(body, found ? 200 : 404);
 }
 

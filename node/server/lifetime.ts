@@ -98,6 +98,7 @@ function announce(settings: ServeSettings, server: PeerServer, log: Log): void {
     [
       ['peer', server.peer.id],
       ['gateway', server.gatewayUrl],
+      ...(server.hasPage ? [['page', `${server.gatewayUrl}/`] as const] : []),
       ['data', settings.data ?? 'in memory only: gone when this peer stops (see --data)'],
       ['addresses', first ?? 'none'],
       ...others.map((address) => ['', address] as const),

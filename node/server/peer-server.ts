@@ -21,6 +21,8 @@ import type { ServeSettings } from './settings.ts';
 export interface PeerServer {
   readonly peer: MeshPeer;
   readonly gatewayUrl: string;
+  /** Whether the gateway shows the mesh as a page. */
+  readonly hasPage: boolean;
   /** Resolves when the peer knows its ring; rejects with CLOSED when it is stopped before. */
   readonly ready: Promise<void>;
   /** Ends requests under way within the bound, then leaves the mesh. */
@@ -55,7 +57,7 @@ async function serve(
   peer: MeshPeer,
   gatewayUrl: string,
 ): Promise<PeerServer> {
-  const page = settings.page === true ? await readPage(pageFolder) : undefined;
+  const page = settings.page ? await readPage(pageFolder) : undefined;
   peer.onEvent(hooks.onEvent);
   const metrics = createMetrics(peer);
   const events = new EventStreams(peer);
@@ -70,6 +72,7 @@ async function serve(
   return {
     peer,
     gatewayUrl,
+    hasPage: page !== undefined,
     ready,
     stop: async (withinMs) => {
       isReady = false;

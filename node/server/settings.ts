@@ -23,7 +23,8 @@ export interface ServeSettings {
   readonly partitions?: number;
   readonly allowOrigin?: readonly string[];
   readonly allowHost?: readonly string[];
-  readonly page?: boolean;
+  /** Whether the gateway serves the page that shows the mesh. */
+  readonly page: boolean;
   /** Where the demo's supervisor listens, with its token as the fragment. */
   readonly supervisor?: string;
   readonly log: LogFormat;

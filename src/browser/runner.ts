@@ -155,7 +155,7 @@ class Guest {
 /** A view of bytes is cloned together with all of its buffer, however small the view is. */
 function compact(reply: Exclude<Reply, { type: 'failed' }>): typeof reply {
   if (reply.type === 'get') return { ...reply, outcome: { ...reply.outcome, record: compactRecord(reply.outcome.record) } };
-  if (reply.type === 'local') return { ...reply, record: compactRecord(reply.record) };
+  if (reply.type === 'local') return { ...reply, copy: { ...reply.copy, record: compactRecord(reply.copy.record) } };
   return reply;
 }
 

@@ -7,6 +7,7 @@ import type {
   Bucket,
   BucketOptions,
   ConnectionView,
+  Holdings,
   KeyInput,
   LeaveOptions,
   MemberView,
@@ -28,7 +29,7 @@ import { leave, type MeshView, plan, remove } from '../elastic.ts';
 import { MeshError } from '../core/errors.ts';
 import { Placement as RingPlacement } from '../core/placement.ts';
 import { peerTokens, type Ring, type RingMember, seatOf } from '../core/ring.ts';
-import { defaultN, type Mesh, partitionView, placementView, ringView } from '../mesh.ts';
+import { defaultN, holdings, type Mesh, partitionView, placementView, ringView } from '../mesh.ts';
 import { repair, scrub } from '../upkeep.ts';
 import { Line } from './line.ts';
 import type { View } from './messages.ts';
@@ -172,6 +173,10 @@ class SharedPeer implements MeshPeer {
 
   async partition(id: number): Promise<PartitionView> {
     return this.#mesh === undefined ? partitionView(this.#line, this.#placement, id) : this.#mesh.partition(id);
+  }
+
+  holdings(peer?: string): Promise<Holdings> {
+    return holdings(this.#line, peer);
   }
 
   status(): PeerStatus {

@@ -6,39 +6,14 @@
 import { Reader, Writer } from './bytes.ts';
 import { type ErrorCode, MeshError } from './errors.ts';
 import { limits } from './limits.ts';
-import type {
-  Answer,
-  Call,
-  LeafEntry,
-  Listed,
-  MemberSummary,
-  Message,
-  Notice,
-  PutCommand,
-  PutOutcome,
-  Receipt,
-  TakeoverProgress,
-} from './messages.ts';
+import type { Answer, Call, LeafEntry, Listed, MemberSummary, Message, Notice, TakeoverProgress } from './messages.ts';
 import { readRumors, statuses, writeRumors } from './member-codec.ts';
 import { digestBytes } from './merkle.ts';
+import { readCommand, readOutcome, writeCommand, writeOutcome } from './put-codec.ts';
+import { decodeReceived, decodeRecord, encodeRecord, readClock, recordSize, type RecordSet, writeClock } from './record.ts';
 import {
-  decodeReceived,
-  decodeRecord,
-  encodeRecord,
-  readClock,
-  readDot,
-  readVector,
-  recordSize,
-  type RecordSet,
-  writeClock,
-  writeDot,
-  writeVector,
-} from './record.ts';
-import {
-  classes,
   protocolVersion,
   readBucket,
-  readClass,
   readKey,
   readList,
   readNodes,
@@ -52,7 +27,21 @@ import {
 } from './wire.ts';
 
 const kinds = ['call', 'answer', 'notice'] as const;
-const callTypes = ['put', 'store', 'fetch', 'list', 'compare', 'leaves', 'probe', 'probeFor', 'sync', 'reap', 'takeover'] as const;
+const callTypes = [
+  'put',
+  'store',
+  'fetch',
+  'list',
+  'compare',
+  'leaves',
+  'probe',
+  'probeFor',
+  'sync',
+  'reap',
+  'takeover',
+  'holdings',
+  'copy',
+] as const;
 const answerTypes = [
   'putDone',
   'stored',
@@ -66,12 +55,9 @@ const answerTypes = [
   'reaped',
   'clock',
   'takenOver',
+  'holdings',
+  'copied',
 ] as const;
-const modes = ['strict', 'sloppy', 'any'] as const;
-const resolvers = ['siblings', 'lww', 'priority'] as const;
-const outcomes = ['ok', 'partial', 'unknown'] as const;
-const states = ['stored', 'answered', 'pending', 'unreachable', 'timeout', 'refused'] as const;
-const roles = ['primary', 'fallback', 'gaining'] as const;
 const levels = ['all', 'group', 'partition', 'inner'] as const;
 const healths = ['alive', 'suspect', 'dead'] as const;
 
@@ -97,7 +83,7 @@ export function encodeMessage(message: Message): Uint8Array {
 /** How large the values in a message are, so that its buffer need not grow. */
 function valueBytes({ body }: Message): number {
   if (body.type === 'put') return body.command.bytes.length;
-  return body.type === 'store' || body.type === 'fetched' ? recordSize(body.record) : 0;
+  return body.type === 'store' || body.type === 'fetched' || body.type === 'copied' ? recordSize(body.record) : 0;
 }
 
 export function decodeMessage(frame: Uint8Array): Message {
@@ -165,6 +151,10 @@ function writeCall(writer: Writer, call: Call): void {
     case 'takeover':
       writer.text(call.placement);
       return;
+    case 'copy':
+      writer.text(call.bucket).byteString(call.key);
+      return;
+    case 'holdings':
     case 'probe':
       return;
     case 'probeFor':
@@ -214,6 +204,9 @@ function readCall(reader: Reader): Call {
       return { type, commit: reader.bool(), entries: readEntries(reader) };
     case 'takeover':
       return { type, placement: reader.text(64) };
+    case 'copy':
+      return { type, ...readTarget(reader) };
+    case 'holdings':
     case 'probe':
       return { type };
     case 'probeFor':
@@ -221,43 +214,6 @@ function readCall(reader: Reader): Call {
     case 'sync':
       return { type, view: reader.text(64) };
   }
-}
-
-function writeCommand(writer: Writer, command: PutCommand): void {
-  writer.text(command.bucket).byteString(command.key);
-  writeVector(writer, command.context);
-  writer
-    .uint(command.tombstone ? 1 : 0)
-    .bytes(command.bytes)
-    .text(command.contentType ?? '');
-  writer
-    .uint(command.priority)
-    .uint(command.expires ?? 0)
-    .byteString(command.operation)
-    .uint(command.n)
-    .uint(command.w);
-  writeOne(writer, modes, command.mode);
-  writeOne(writer, resolvers, command.resolver);
-  writer.uint(Math.max(0, Math.floor(command.budgetMs)));
-}
-
-function readCommand(reader: Reader): PutCommand {
-  const target = readTarget(reader);
-  const context = readVector(reader);
-  const tombstone = reader.bool();
-  const bytes = reader.bytes(limits.valueMaxBytes);
-  const contentType = reader.text(limits.contentTypeMaxBytes);
-  const priority = reader.uint(255);
-  const expires = reader.uint();
-  const operation = reader.byteString(16);
-  const n = readReplicaCount(reader);
-  const w = reader.uint(n);
-  if (w < 1) throw Reader.invalid('w is zero');
-  const mode = readOne(reader, modes);
-  const resolver = readOne(reader, resolvers);
-  const rest = { priority, operation, n, w, mode, resolver, budgetMs: reader.uint(limits.timeoutMaxMs) };
-  const command = { ...target, context, tombstone, bytes, contentType: contentType === '' ? undefined : contentType, ...rest };
-  return expires === 0 ? command : { ...command, expires };
 }
 
 function writeAnswer(writer: Writer, answer: Answer): void {
@@ -288,6 +244,18 @@ function writeAnswer(writer: Writer, answer: Answer): void {
     case 'takenOver':
       writeProgress(writer, answer.progress);
       return writeList(writer, answer.counts, (n) => writer.uint(n));
+    case 'holdings': {
+      const { keys, bytes, exact, hints } = answer.holdings;
+      writer
+        .uint(keys)
+        .uint(bytes)
+        .uint(exact ? 1 : 0)
+        .uint(hints);
+      return;
+    }
+    case 'copied':
+      writeRecord(writer, answer.record);
+      return writeList(writer, answer.keptFor, (peer) => writer.text(peer));
     case 'probed':
       writer.uint(answer.alive ? 1 : 0);
       return;
@@ -330,6 +298,12 @@ function readAnswer(reader: Reader): Answer {
       return { type, agreed: readList(reader, limits.digestsMax, () => reader.bool()) };
     case 'takenOver':
       return { type, progress: readProgress(reader), counts: readList(reader, limits.replicasMax, () => readReplicaCount(reader)) };
+    case 'holdings':
+      return { type, holdings: { keys: reader.uint(), bytes: reader.uint(), exact: reader.bool(), hints: reader.uint() } };
+    case 'copied': {
+      const record = decodeReceived(reader.bytes(limits.frameMaxBytes));
+      return { type, record, keptFor: readList(reader, limits.membersMax, () => readPeer(reader)) };
+    }
     case 'probed':
       return { type, alive: reader.bool() };
     case 'synced': {
@@ -383,33 +357,6 @@ function writeEntries(writer: Writer, entries: readonly LeafEntry[]): void {
 
 const readEntries = (reader: Reader): LeafEntry[] =>
   readList(reader, limits.digestsMax, () => ({ ...readTarget(reader), digest: reader.byteString(digestBytes) }));
-
-function writeOutcome(writer: Writer, result: PutOutcome): void {
-  writeOne(writer, outcomes, result.outcome);
-  writeVector(writer, result.context);
-  writer.uint(result.dot === undefined ? 0 : 1);
-  if (result.dot !== undefined) writeDot(writer, result.dot);
-  writeList(writer, result.receipts, (receipt) => {
-    writer.text(receipt.peer).text(receipt.host);
-    writeOne(writer, classes, receipt.class);
-    writeOne(writer, roles, receipt.role);
-    writeOne(writer, states, receipt.state);
-    writer.uint(receipt.durable ? 1 : 0);
-  });
-  writer.uint(result.sloppy ? 1 : 0);
-}
-
-function readOutcome(reader: Reader): PutOutcome {
-  const outcome = readOne(reader, outcomes);
-  const context = readVector(reader);
-  const dot = reader.bool() ? readDot(reader) : undefined;
-  const receipts = readList(reader, limits.membersMax, (): Receipt => {
-    const peer = readPeer(reader);
-    const host = reader.text(limits.labelMaxBytes);
-    return { peer, host, class: readClass(reader), role: readOne(reader, roles), state: readOne(reader, states), durable: reader.bool() };
-  });
-  return { outcome, context, dot, receipts, sloppy: reader.bool() };
-}
 
 function writeNotice(writer: Writer, notice: Notice): void {
   writeRumors(writer, notice.rumors);

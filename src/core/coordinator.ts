@@ -9,15 +9,15 @@ import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
 import { type GetCommand, type GetOutcome, GetRun } from './get-run.ts';
-import { addressOf } from './hash.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
 import { KeysRun, type KeysCommand, type KeysOutcome } from './keys-run.ts';
 import { type LeaveParts, LeaveRun } from './leave-run.ts';
 import { limits } from './limits.ts';
+import type { Looks } from './looks.ts';
 import { combine } from './merkle.ts';
-import type { PutCommand, PutOutcome } from './messages.ts';
+import type { Holdings, OwnCopy, PutCommand, PutOutcome } from './messages.ts';
 import { PutForward } from './put-forward.ts';
-import { liveSiblings, recordSize, type RecordSet } from './record.ts';
+import { liveSiblings, recordSize } from './record.ts';
 import { type RepairCommand, type RepairOutcome, RepairRun } from './repair-run.ts';
 import { type ScrubOutcome, ScrubRun } from './scrub-run.ts';
 
@@ -26,8 +26,10 @@ export type Request =
   /** The operation id is drawn here. */
   | { readonly type: 'put'; readonly command: Omit<PutCommand, 'operation'> }
   | { readonly type: 'keys'; readonly command: KeysCommand }
-  /** This peer's own copy, whatever the others hold. */
-  | { readonly type: 'local'; readonly bucket: string; readonly key: ByteString }
+  /** One peer's own copy, whatever the others hold. Default: this peer's. */
+  | { readonly type: 'local'; readonly bucket: string; readonly key: ByteString; readonly peer?: PeerId | undefined }
+  /** How much one peer keeps. Default: this one. */
+  | { readonly type: 'holdings'; readonly peer?: PeerId | undefined }
   /** This peer's own tree of a partition. */
   | { readonly type: 'partition'; readonly partition: number }
   /** Compares with all members that share partitions. */
@@ -45,7 +47,8 @@ export type Reply =
   | { readonly type: 'get'; readonly outcome: GetOutcome }
   | { readonly type: 'put'; readonly outcome: PutOutcome }
   | { readonly type: 'keys'; readonly outcome: KeysOutcome }
-  | { readonly type: 'local'; readonly record: RecordSet }
+  | { readonly type: 'local'; readonly copy: OwnCopy }
+  | { readonly type: 'holdings'; readonly holdings: Holdings }
   | { readonly type: 'partition'; readonly root: ByteString; readonly keys: number }
   | { readonly type: 'repair'; readonly outcome: RepairOutcome }
   | { readonly type: 'scrub'; readonly outcome: ScrubOutcome }
@@ -66,16 +69,18 @@ interface Active {
 export class Coordinator {
   readonly #env: Environment;
   readonly #antiEntropy: AntiEntropy;
+  readonly #looks: Looks;
   readonly #leaving: LeaveParts;
   #leaveRun: LeaveRun | undefined;
   readonly #leaveDone: ((now: Instant, error: MeshError | undefined) => void)[] = [];
   readonly #output: (id: number, reply: Reply) => void;
   readonly #active = new Map<number, Active>();
 
-  constructor(leaving: LeaveParts, output: (id: number, reply: Reply) => void) {
-    this.#leaving = leaving;
-    this.#env = leaving.env;
-    this.#antiEntropy = leaving.antiEntropy;
+  constructor(parts: LeaveParts & { readonly looks: Looks }, output: (id: number, reply: Reply) => void) {
+    this.#leaving = parts;
+    this.#env = parts.env;
+    this.#antiEntropy = parts.antiEntropy;
+    this.#looks = parts.looks;
     this.#output = output;
   }
 
@@ -115,8 +120,13 @@ export class Coordinator {
       }
       case 'local':
         begin(() => {});
-        return this.#env.replica.records.read(addressOf(request.bucket, request.key), (then, record) => {
-          this.#end(then, id, record instanceof MeshError ? failure(record) : { type: 'local', record });
+        return this.#looks.askCopy(now, request.peer, request.bucket, request.key, (then, copy) => {
+          this.#end(then, id, copy instanceof MeshError ? failure(copy) : { type: 'local', copy });
+        });
+      case 'holdings':
+        begin(() => {});
+        return this.#looks.askHoldings(now, request.peer, (then, holdings) => {
+          this.#end(then, id, holdings instanceof MeshError ? failure(holdings) : { type: 'holdings', holdings });
         });
       case 'partition':
         begin(() => {});

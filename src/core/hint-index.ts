@@ -127,11 +127,15 @@ export class HintIndex {
     if (this.#owners.get(hint.owner)?.has(nameOf(hint)) !== true) this.keep(hint);
   }
 
+  /** For whom the record is kept. */
+  ownersOf(address: Address): PeerId[] {
+    const name = recordName(address.bucket, address.key);
+    return [...this.#owners].filter(([, hints]) => hints.has(name)).map(([owner]) => owner);
+  }
+
   /** Whether the record is kept for anyone. */
   keeps(address: Address): boolean {
-    const name = recordName(address.bucket, address.key);
-    for (const hints of this.#owners.values()) if (hints.has(name)) return true;
-    return false;
+    return this.ownersOf(address).length > 0;
   }
 
   /** Whether the record is kept for someone besides this hint's owner. */

@@ -68,6 +68,24 @@ export interface LeafEntry {
   readonly digest: ByteString;
 }
 
+/** How much a peer keeps. */
+export interface Holdings {
+  /** Keys that have a value, and the bytes of their values. */
+  readonly keys: number;
+  readonly bytes: number;
+  /** Everything was counted. Else it is an estimate from the beginning of the ring, where the hash spreads keys like everywhere. */
+  readonly exact: boolean;
+  /** Writes that are kept for peers which could not be reached. */
+  readonly hints: number;
+}
+
+/** What a peer itself keeps of a key. */
+export interface OwnCopy {
+  readonly record: RecordSet;
+  /** The peers for whom the record is kept here (hints). */
+  readonly keptFor: readonly PeerId[];
+}
+
 export type Call =
   | { readonly type: 'put'; readonly command: PutCommand }
   /**
@@ -118,6 +136,10 @@ export type Call =
   | { readonly type: 'leaves'; readonly n: number; readonly nodes: readonly number[] }
   /** These records hold nothing but tombstones: do you hold the same, or nothing? With `commit`: all do, remove them (TS1). */
   | { readonly type: 'reap'; readonly entries: readonly LeafEntry[]; readonly commit: boolean }
+  /** How much do you keep? */
+  | { readonly type: 'holdings' }
+  /** What do you yourself keep of this key? */
+  | { readonly type: 'copy'; readonly bucket: string; readonly key: ByteString }
   /** How far are you with the partitions that you take over by this placement? */
   | { readonly type: 'takeover'; readonly placement: string }
   | { readonly type: 'probe' }
@@ -141,6 +163,8 @@ export type Answer =
   | { readonly type: 'reaped'; readonly agreed: readonly boolean[] }
   /** `counts`: the n of the records that the answering peer holds. */
   | { readonly type: 'takenOver'; readonly progress: TakeoverProgress; readonly counts: readonly number[] }
+  | { readonly type: 'holdings'; readonly holdings: Holdings }
+  | ({ readonly type: 'copied' } & OwnCopy)
   | { readonly type: 'probed'; readonly alive: boolean }
   /** The receiver's table, without the signed records; absent when the digests were equal. */
   | { readonly type: 'synced'; readonly summary: readonly MemberSummary[] | undefined }

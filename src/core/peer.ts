@@ -24,6 +24,7 @@ import { addressOf } from './hash.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
 import { memberKey, metaKey, removalKey } from './layout.ts';
 import { readSigned } from './member-codec.ts';
+import { Looks } from './looks.ts';
 import { Membership } from './membership.ts';
 import type { RemoveAfter } from './late-removals.ts';
 import type { SelfDescription } from './own-record.ts';
@@ -95,6 +96,7 @@ export class Peer {
   readonly #disk: Disk;
   readonly #env: Environment;
   readonly #puts: PutsServed;
+  readonly #looks: Looks;
   readonly #antiEntropy: AntiEntropy;
   readonly #takeover: Takeover;
   readonly #reaper: Reaper;
@@ -158,11 +160,12 @@ export class Peer {
       confirmed: () => !this.#takeover.isUnconfirmed,
     };
     this.#puts = new PutsServed(this.#env);
+    this.#looks = new Looks(this.#env);
     this.#antiEntropy = new AntiEntropy(this.#env);
     this.#takeover = new Takeover(this.#env, this.membership, this.#disk, this.#antiEntropy);
     this.#reaper = new Reaper(this.#env, this.#disk, options.reaping ?? defaultReaperTimes, () => this.membership.everyone());
     this.hints = new Hints(this.#env, this.#disk);
-    const parts = { env: this.#env, members: this.membership, antiEntropy: this.#antiEntropy, hints: this.hints };
+    const parts = { env: this.#env, members: this.membership, antiEntropy: this.#antiEntropy, hints: this.hints, looks: this.#looks };
     this.coordinator = new Coordinator(parts, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
     this.#clearing = new Clearing(this.#env, this.membership, this.#disk, this.#antiEntropy);
   }
@@ -429,6 +432,16 @@ export class Peer {
         return serveLeaves(this.#env, now, call, answer);
       case 'reap':
         return serveReap(this.#env, now, call, answer);
+      case 'holdings':
+        return this.#looks.holdings((then, holdings) => {
+          if (holdings instanceof MeshError) refuse(then, holdings);
+          else answer(then, { type: 'holdings', holdings });
+        });
+      case 'copy':
+        return this.#looks.copy(call.bucket, call.key, (then, copy) => {
+          if (copy instanceof MeshError) refuse(then, copy);
+          else answer(then, { type: 'copied', ...copy });
+        });
       case 'takeover': {
         const counts = this.replica.records.trees.replicaCounts;
         return answer(now, { type: 'takenOver', progress: this.#takeover.progress(call.placement), counts });

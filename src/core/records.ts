@@ -6,7 +6,7 @@
  * its index entry, the Merkle leaf and whatever the caller adds (AE1, VR3).
  */
 
-import type { Disk, StorageChange } from './disk.ts';
+import type { Disk, StorageChange, StorageRange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
 import { addressOfRecordKey, dueKey, indexKey, leafRecordsRange, recordKey, recordName, recordsRange } from './layout.ts';
@@ -247,7 +247,16 @@ export class Records {
 
   /** Some records of a partition, the damaged ones with their error, from the row after `after` on. */
   page(partition: number, after: ByteString | undefined, done: Use<RecordsPage>): void {
-    this.#disk.range({ ...recordsRange(partition, this.#partitions, pageRecords, after), maxBytes: pageBytes }, (now, rows) => {
+    this.#page(recordsRange(partition, this.#partitions, pageRecords, after), done);
+  }
+
+  /** The same for all partitions, in their order. */
+  pageOfAll(after: ByteString | undefined, done: Use<RecordsPage>): void {
+    this.#page(recordsRange(0, 1, pageRecords, after), done);
+  }
+
+  #page(range: StorageRange, done: Use<RecordsPage>): void {
+    this.#disk.range({ ...range, maxBytes: pageBytes }, (now, rows) => {
       if (rows instanceof MeshError) return done(now, rows);
       const entries: [Address, Held | MeshError][] = [];
       for (const [key, row] of rows) {

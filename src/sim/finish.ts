@@ -105,7 +105,7 @@ export class Finish {
   #fill(operation: OpenOperation, reply: Reply | undefined): void {
     operation.complete = this.#cluster.world.nowMs;
     if (reply?.type !== 'get' && reply?.type !== 'local') return;
-    const { returned, dots, damaged } = readRecord(reply.type === 'get' ? reply.outcome.record : reply.record);
+    const { returned, dots, damaged } = readRecord(reply.type === 'get' ? reply.outcome.record : reply.copy.record);
     operation.status = 'ok';
     operation.returned = returned;
     operation.dots = dots;

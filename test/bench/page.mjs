@@ -19,7 +19,7 @@ for (const [name, bytes] of sizes) console.log(`${(bytes / 1000).toFixed(1).padS
 console.log(`${(sizes.reduce((sum, [, bytes]) => sum + bytes, 0) / 1000).toFixed(1).padStart(7)} kB  in all (limit 300)`);
 
 const program = new URL('../../dist/node/main.js', import.meta.url).pathname;
-const peer = spawn(process.execPath, [program, 'serve', '--page', '--port', '0', '--log', 'json'], {
+const peer = spawn(process.execPath, [program, 'serve', '--port', '0', '--log', 'json'], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 const url = await new Promise((resolve) => {

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Envelope, KeysAnswer, Receipt } from '../../node/client/api.ts';
+import type { Envelope, Holdings, KeysAnswer, Receipt } from '../../node/client/api.ts';
 import type { GatewayAnswer } from '../../node/client/gateway-client.ts';
 import { madeUpBytes, readFolder, writeFiles } from './helpers/files.ts';
 import { errorCode, http, jsonOf, startMesh } from './helpers/mesh.ts';
@@ -91,6 +91,12 @@ describe('conflicts', () => {
     for (const gateway of [1, 2, 3]) {
       const local = await http(url(gateway), 'GET', '/v1/local/buckets/b/keys/receipt');
       expect([local.status, jsonOf<Envelope>(local).siblings[0]?.dot]).toEqual([200, receipt.dot]);
+      // The same, and how much that peer keeps, from another one.
+      const asked = await http(url(gateway === 1 ? 2 : 1), 'GET', `/v1/local/buckets/b/keys/receipt?peer=${peers[gateway - 1]?.id}`);
+      expect(jsonOf<Envelope>(asked).siblings[0]?.dot).toBe(receipt.dot);
+      const holdings = await http(url(gateway === 1 ? 2 : 1), 'GET', `/v1/holdings?peer=${peers[gateway - 1]?.id}`);
+      expect(jsonOf<Holdings>(holdings)).toMatchObject({ exact: true, hints: 0 });
+      expect(jsonOf<Holdings>(holdings).keys).toBeGreaterThan(0);
     }
   });
 

@@ -140,6 +140,8 @@ export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call
   leaves: fc.record({ type: is('leaves'), n: replicaCount, nodes: someNodes }),
   reap: fc.record({ type: is('reap'), commit: fc.boolean(), entries: someEntries }),
   takeover: fc.record({ type: is('takeover'), placement: aText(64) }),
+  holdings: fc.record({ type: is('holdings') }),
+  copy: fc.record({ type: is('copy'), bucket: aBucket, key: aKey }),
   probe: fc.record({ type: is('probe') }),
   probeFor: fc.record({ type: is('probeFor'), target: aPeer }),
   sync: fc.record({ type: is('sync'), view: aText(64) }),
@@ -181,6 +183,11 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
     }),
     counts: fc.array(replicaCount, { maxLength: 4 }),
   }),
+  holdings: fc.record({
+    type: is('holdings'),
+    holdings: fc.record({ keys: aUint, bytes: aUint, exact: fc.boolean(), hints: aUint }),
+  }),
+  copied: fc.record({ type: is('copied'), record: aRecord, keptFor: fc.array(aPeer, { maxLength: 4 }) }),
   probed: fc.record({ type: is('probed'), alive: fc.boolean() }),
   synced: fc.record({ type: is('synced'), summary: orNothing(fc.array(aSummary, { maxLength: 4 })) }),
   refused: fc.record({

@@ -109,6 +109,46 @@ describe('the handle of a simulated peer', () => {
     expect([...levels]).toEqual(['all', 'group', 'partition', 'inner', 'leaf']);
   });
 
+  it('[HH1] shows what any peer keeps of a key, and for whom', async () => {
+    const cluster = formed(5);
+    const { world } = cluster;
+    const handle = simHandle(cluster, 0);
+    const { primaries, fallbacks } = handle.placement('b', 'key');
+    const away = primaries[2] ?? '';
+    cluster.peer(cluster.peers.findIndex((peer) => peer.id === away)).kill();
+    expect(world.runUntil(() => handle.members().some(({ peer, state }) => peer === away && state === 'dead'), 60_000)).toBe(true);
+    await settled(world, handle.bucket('b').put('key', 'value'));
+    world.runFor(1000);
+    const keptBy = async (peer: string) => settled(world, handle.bucket('b').local('key', peer));
+    expect((await keptBy(fallbacks[0] ?? ''))?.keptFor).toEqual([away]);
+    expect((await keptBy(primaries[0] ?? ''))?.keptFor).toEqual([]);
+    expect(await keptBy(fallbacks[1] ?? '')).toBeUndefined();
+    expect(await settled(world, handle.holdings(fallbacks[0]))).toEqual({ keys: 1, bytes: 5, exact: true, hints: 1 });
+    await expect(settled(world, handle.holdings(away))).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  });
+
+  it('counts what a peer keeps, and estimates it where it is much', async () => {
+    const cluster = formed(3);
+    const { world } = cluster;
+    const handle = simHandle(cluster, 0);
+    const putMany = async (from: number, to: number): Promise<void> => {
+      for (let key = from; key < to; key += 500) {
+        const some = Array.from({ length: 500 }, (_, index) => handle.bucket('b').put(`key-${key + index}`, 'ten bytes.'));
+        await settled(world, Promise.all(some));
+      }
+    };
+    await putMany(0, 1000);
+    await settled(world, handle.bucket('b').delete('key-7', { context: (await settled(world, handle.bucket('b').get('key-7'))).context }));
+    world.runFor(1000);
+    expect(await settled(world, handle.holdings())).toEqual({ keys: 999, bytes: 9990, exact: true, hints: 0 });
+    await putMany(1000, 6000);
+    world.runFor(1000);
+    const many = await settled(world, handle.holdings(cluster.peer(2).id));
+    expect(many).toMatchObject({ exact: false, hints: 0 });
+    expect(Math.abs(many.keys / 5999 - 1)).toBeLessThan(0.1);
+    expect(Math.abs(many.bytes / 59_990 - 1)).toBeLessThan(0.1);
+  });
+
   it('a peer that is down says so', async () => {
     const cluster = formed(3);
     const handle = simHandle(cluster, 1);

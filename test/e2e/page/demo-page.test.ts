@@ -17,7 +17,7 @@ const peer = (number: number): PeerProcess => peers[number - 1] as PeerProcess;
 beforeAll(async () => {
   folder = await temporaryFolder();
   const launched = launchBrowser();
-  peers = await startMesh(folder.path, 3, ['--page']);
+  peers = await startMesh(folder.path, 3);
   browser = await launched;
 }, browserTimeoutMs);
 

@@ -89,7 +89,7 @@ export function get(
 export function held(cluster: Cluster, peer: number, key: string): string[] {
   const reply = cluster.ask(peer, { type: 'local', bucket: 'default', key: textToBytes(key) });
   if (reply?.type !== 'local') throw new Error(`peer ${peer} does not say what it holds of ${key}`);
-  return valuesOf(reply.record);
+  return valuesOf(reply.copy.record);
 }
 
 /** The primaries of a key and then the others, in the order of its walk, by index. */

@@ -118,14 +118,19 @@ export function createFakePeer(): FakePeer {
       allKeys: () => {
         throw new Error('not here');
       },
-      local: (key) => {
+      local: async (key, of = 'peer') => {
+        checkReachable(of);
         const record = records.get(`${name}\n${nameOf(key)}`);
-        return Promise.resolve(
-          record === undefined ? undefined : { context: encode(record.seen), siblings: record.siblings, tombstones: [] },
-        );
+        return record === undefined
+          ? undefined
+          : { context: encode(record.seen), siblings: record.siblings, tombstones: [], keptFor: ['other'] };
       },
     };
     return self;
+  };
+
+  const checkReachable = (asked: string): void => {
+    if (asked !== 'peer') throw new MeshError('UNREACHABLE', `this peer has no connection with ${asked} now`);
   };
 
   const peer: FakePeer = {
@@ -144,6 +149,10 @@ export function createFakePeer(): FakePeer {
     ring: () => ({ digest: 'abc', partitions: 4096, members: [], tokens: [] }),
     placement: () => ({ position: 1, partition: 0, primaries: ['peer'], fallbacks: [], hosts: 1 }),
     partition: (id) => Promise.resolve({ id, primaries: ['peer'], fallbacks: [], root: '', keys: 0 }),
+    holdings: async (of = 'peer') => {
+      checkReachable(of);
+      return { keys: 7, bytes: 70, exact: true, hints: 1 };
+    },
     status: () => ({
       peer: 'peer',
       status: 'up',

@@ -153,6 +153,16 @@ describe('values', () => {
     const none = await send('GET', '/v1/local/buckets/b/keys/none');
     expect([none.status, json(none).outcome]).toEqual([404, 'absent']);
   });
+
+  it('shows what a peer keeps, its own or another one’s', async () => {
+    await put(key('a'), 'mine');
+    const copy = await send('GET', '/v1/local/buckets/b/keys/a?peer=peer');
+    expect([copy.status, json(copy).keptFor]).toEqual([200, ['other']]);
+    expect(json(await send('GET', '/v1/holdings'))).toEqual({ keys: 7, bytes: 70, exact: true, hints: 1 });
+    expect(json(await send('GET', '/v1/connections'))).toEqual({ connections: [] });
+    for (const path of ['/v1/local/buckets/b/keys/a?peer=gone', '/v1/holdings?peer=gone'])
+      expect(codeOf(await send('GET', path))).toBe('UNREACHABLE');
+  });
 });
 
 describe('bad requests', () => {

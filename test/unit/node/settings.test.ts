@@ -20,7 +20,7 @@ async function resolve(flags: string[], environment: Record<string, string>, yam
     .addOption(new Option('--port <port>').argParser(port).default(7400))
     .option('--gateway-host <address>', '', '127.0.0.1')
     .addOption(new Option('--bootstrap <multiaddr>').argParser(list))
-    .option('--page')
+    .option('--no-page')
     .option('--config <file>');
   program.addCommand(serve.copyInheritedSettings(program).action(() => {}));
   program.addCommand(new Command('put').option('--gateway <url>'));
@@ -50,9 +50,11 @@ describe('where a value comes from', () => {
   });
 
   it('a switch can be off in the environment', async () => {
-    expect(await resolve([], { RINGMESH_PAGE: 'false' })).toMatchObject({ page: false });
-    expect(await resolve([], { RINGMESH_PAGE: '1' })).toMatchObject({ page: true });
-    expect(await resolve([], {}, 'page: true')).toMatchObject({ page: true });
+    expect(await resolve([], {})).toMatchObject({ page: true });
+    expect(await resolve(['--no-page'], {})).toMatchObject({ page: false });
+    expect(await resolve([], { RINGMESH_NO_PAGE: 'false' })).toMatchObject({ page: true });
+    expect(await resolve([], { RINGMESH_NO_PAGE: '1' })).toMatchObject({ page: false });
+    expect(await resolve([], {}, 'no-page: true')).toMatchObject({ page: false });
   });
 
   it('names of other commands are known, misspelt ones are not', async () => {
@@ -67,7 +69,7 @@ describe('where a value comes from', () => {
     );
     await expect(resolve([], {}, 'port: 70000')).rejects.toThrow('config.yaml: port is "70000"');
     await expect(resolve([], {}, 'gateway-host: [a, b]')).rejects.toThrow('Expected one value.');
-    await expect(resolve([], { RINGMESH_PAGE: 'maybe' })).rejects.toThrow('Expected true or false.');
+    await expect(resolve([], { RINGMESH_NO_PAGE: 'maybe' })).rejects.toThrow('Expected true or false.');
   });
 
   it('a missing file is an error', async () => {
