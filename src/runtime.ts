@@ -11,14 +11,15 @@ import type { CoreEvent, MeshEvent } from './core/events.ts';
 import type { Instant, PeerId } from './core/ids.ts';
 import { decodeRumors, encodeRumors } from './core/member-codec.ts';
 import { type Output, Peer, type PeerOptions } from './core/peer.ts';
+import type { News } from './core/watching.ts';
 import type { Clock, Network, Path, Storage } from './ports.ts';
 
 /** Takes requests to a peer, which may run elsewhere. */
 export interface Requester {
   now(): Instant;
   onEvent(listener: (event: MeshEvent) => void): () => void;
-  /** Ends with a reply of the request's type, or rejects with a MeshError. */
-  request(request: Request, signal?: AbortSignal): Promise<Exclude<Reply, { type: 'failed' }>>;
+  /** Ends with a reply of the request's type, or rejects with a MeshError. A watch tells news until it is aborted. */
+  request(request: Request, signal?: AbortSignal, tell?: (news: News) => void): Promise<Exclude<Reply, { type: 'failed' }>>;
 }
 
 /** A driven peer, as the public handle needs it. */
@@ -50,6 +51,7 @@ export class Runtime implements Driver {
   readonly #clock: Clock;
   readonly #listeners = new Set<(event: MeshEvent) => void>();
   readonly #replies = new Map<number, (reply: Reply) => void>();
+  readonly #watches = new Map<number, (news: News) => void>();
   #nextRequest = 1;
   #pumpIsDue = false;
   #instant: Instant | undefined;
@@ -126,14 +128,16 @@ export class Runtime implements Driver {
     };
   }
 
-  request(request: Request, signal?: AbortSignal): Promise<Exclude<Reply, { type: 'failed' }>> {
+  request(request: Request, signal?: AbortSignal, tell?: (news: News) => void): Promise<Exclude<Reply, { type: 'failed' }>> {
     if (this.#closed) return Promise.reject(new MeshError('CLOSED', 'the peer is closed'));
     if (signal?.aborted === true) return Promise.reject(new MeshError('ABORTED', 'the request was aborted before it began'));
     return new Promise((resolve, reject) => {
       const id = this.#nextRequest++;
       const abort = (): void => this.#turn((now) => this.peer.abort(now, id));
       signal?.addEventListener('abort', abort, { once: true });
+      if (tell !== undefined) this.#watches.set(id, tell);
       this.#replies.set(id, (reply) => {
+        this.#watches.delete(id);
         signal?.removeEventListener('abort', abort);
         if (reply.type === 'failed') reject(reply.error);
         else resolve(reply);
@@ -264,6 +268,8 @@ export class Runtime implements Driver {
         this.#replies.get(output.id)?.(output.reply);
         this.#replies.delete(output.id);
         return;
+      case 'news':
+        return this.#watches.get(output.id)?.(output.news);
       case 'started':
         return this.#started(output.error);
       case 'evicted':

@@ -27,6 +27,7 @@ interface SimCommandOptions {
   readonly peers?: number;
   readonly ops: number;
   readonly clients: number;
+  readonly watchers: number;
   readonly faults: NonNullable<SimulationOptions['faults']>;
   readonly modes: 'strict' | 'mixed';
   readonly codec?: boolean;
@@ -53,6 +54,7 @@ export const simCommand = new Command('sim')
   )
   .addOption(new Option('--ops <count>', 'operations of all clients').argParser(wholeNumber(1, 10_000_000)).default(1000))
   .addOption(new Option('--clients <count>', 'clients').argParser(wholeNumber(1, 1000)).default(10))
+  .addOption(new Option('--watchers <count>', 'who watches keys meanwhile').argParser(wholeNumber(0, 100)).default(0))
   .addOption(
     new Option('--faults <names>', 'none, default, all (both draw a combination by the seed), or names')
       .argParser(faults)
@@ -72,7 +74,7 @@ Faults: ${allFaultNames.join(' ')}
 Only by name (frames beyond what links allow; damage that nothing mends yet): ${knownFaultNames.filter((name) => !allFaultNames.includes(name)).join(' ')}
 
 Checked after every run: no acknowledged write is lost, nothing comes back that was replaced, no value was never written or stands beside its
-own successor, strict reads are fresh, dots are unique, replicas and their trees agree, and everything works again.
+own successor, strict reads are fresh, dots are unique, watchers are told each version once, replicas and their trees agree, and everything works again.
 
 Examples:
   $ ringmesh sim --peers 20 --seed 7 --ops 20000 --history out.jsonl
@@ -101,8 +103,8 @@ function faults(text: string): NonNullable<SimulationOptions['faults']> {
   return names as FaultName[];
 }
 
-function simulationOf({ seed, peers = 5, ops, clients, faults: chosen, modes, codec }: SimCommandOptions): SimulationOptions {
-  return { seed, peers, ops, clients, faults: chosen, modes, ...(codec === undefined ? {} : { codec }) };
+function simulationOf({ seed, peers = 5, ops, clients, watchers, faults: chosen, modes, codec }: SimCommandOptions): SimulationOptions {
+  return { seed, peers, ops, clients, watchers, faults: chosen, modes, ...(codec === undefined ? {} : { codec }) };
 }
 
 async function runOne(options: SimCommandOptions): Promise<void> {
@@ -171,7 +173,7 @@ function report(
 }
 
 /** A seed and what is kept of its run: a thousand histories would not fit. */
-type Kept = Omit<SimulationResult, 'history'>;
+type Kept = Omit<SimulationResult, 'history' | 'watched'>;
 
 function runMany(options: SimCommandOptions, [first, last]: readonly [number, number]): void {
   const results: Kept[] = [];

@@ -23,6 +23,7 @@ export const statusOf: Readonly<Record<GatewayCode, number>> = {
   QUORUM_INVALID: 400,
   OPTION_INVALID: 400,
   CURSOR_INVALID: 400,
+  WATCH_TOO_LARGE: 400,
   REQUEST_INVALID: 400,
   HOST_NOT_ALLOWED: 421,
   ORIGIN_NOT_ALLOWED: 403,

@@ -205,7 +205,7 @@ export class Line implements Requester {
   /** The runner keeps the time of what it has; here only what nobody has, or whose runner is gone, ends by itself. */
   #watchTime(waiting: Waiting): Timer | undefined {
     const { request } = waiting;
-    if (request.type === 'repair' || request.type === 'scrub') return undefined;
+    if (request.type === 'repair' || request.type === 'scrub' || request.type === 'watch') return undefined;
     const budgetMs = 'command' in request ? request.command.budgetMs : timeMs;
     const end = (): void => {
       if (waiting.term === undefined)

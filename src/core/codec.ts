@@ -11,6 +11,7 @@ import { readRumors, statuses, writeRumors } from './member-codec.ts';
 import { digestBytes } from './merkle.ts';
 import { readCommand, readOutcome, writeCommand, writeOutcome } from './put-codec.ts';
 import { decodeReceived, decodeRecord, encodeRecord, readClock, recordSize, type RecordSet, writeClock } from './record.ts';
+import { readChanges, readFilters, writeChanges, writeFilters } from './watch-codec.ts';
 import {
   protocolVersion,
   readBucket,
@@ -41,6 +42,8 @@ const callTypes = [
   'takeover',
   'holdings',
   'copy',
+  'watch',
+  'changed',
 ] as const;
 const answerTypes = [
   'putDone',
@@ -57,6 +60,8 @@ const answerTypes = [
   'takenOver',
   'holdings',
   'copied',
+  'watching',
+  'heard',
 ] as const;
 const levels = ['all', 'group', 'partition', 'inner'] as const;
 const healths = ['alive', 'suspect', 'dead'] as const;
@@ -163,6 +168,10 @@ function writeCall(writer: Writer, call: Call): void {
     case 'sync':
       writer.text(call.view);
       return;
+    case 'watch':
+      return writeFilters(writer, call.filters);
+    case 'changed':
+      return writeChanges(writer, call.entries);
   }
 }
 
@@ -213,6 +222,10 @@ function readCall(reader: Reader): Call {
       return { type, target: readPeer(reader) };
     case 'sync':
       return { type, view: reader.text(64) };
+    case 'watch':
+      return { type, filters: readFilters(reader) };
+    case 'changed':
+      return { type, entries: readChanges(reader) };
   }
 }
 
@@ -271,6 +284,11 @@ function writeAnswer(writer: Writer, answer: Answer): void {
     case 'refused':
       writer.text(answer.code).text(answer.message.slice(0, 200));
       return;
+    case 'watching':
+      writer.uint(answer.session);
+      return;
+    case 'heard':
+      return;
   }
 }
 
@@ -320,6 +338,10 @@ function readAnswer(reader: Reader): Answer {
     case 'refused':
       // A code of a newer version is kept as it is: it is only shown.
       return { type, code: reader.text(64) as ErrorCode, message: reader.text(1000) };
+    case 'watching':
+      return { type, session: reader.uint() };
+    case 'heard':
+      return { type };
   }
 }
 

@@ -20,6 +20,7 @@ import { PutForward } from './put-forward.ts';
 import { liveSiblings, recordSize } from './record.ts';
 import { type RepairCommand, type RepairOutcome, RepairRun } from './repair-run.ts';
 import { type ScrubOutcome, ScrubRun } from './scrub-run.ts';
+import type { WatchCommand } from './watching.ts';
 
 export type Request =
   | { readonly type: 'get'; readonly command: GetCommand }
@@ -41,7 +42,12 @@ export type Request =
   /** Takes the place of a member that will not come back from it. */
   | { readonly type: 'remove'; readonly peer: PeerId }
   /** Verifies this peer's own storage; `counts` is for the repair of what is damaged. */
-  | { readonly type: 'scrub'; readonly counts: readonly number[] };
+  | { readonly type: 'scrub'; readonly counts: readonly number[] }
+  /** Is told news until it is aborted. */
+  | { readonly type: 'watch'; readonly command: WatchCommand };
+
+/** What ends with a reply by itself. */
+type BoundedRequest = Exclude<Request, { type: 'watch' }>;
 
 export type Reply =
   | { readonly type: 'get'; readonly outcome: GetOutcome }
@@ -61,7 +67,7 @@ type ClientRequest = Extract<Request, { type: 'get' | 'put' | 'keys' }>;
 type RequestEvent = Extract<CoreEvent, { type: 'request' }>;
 
 interface Active {
-  readonly request: Request;
+  readonly request: BoundedRequest;
   readonly startedAt: number;
   readonly abort: () => void;
 }
@@ -88,7 +94,7 @@ export class Coordinator {
     return this.#active.size;
   }
 
-  request(now: Instant, id: number, request: Request): void {
+  request(now: Instant, id: number, request: BoundedRequest): void {
     if (this.#active.size >= limits.pendingRequestsMax) {
       const error = new MeshError('OVERLOADED', `${limits.pendingRequestsMax} requests are under way at this peer: try again later`);
       return this.#output(id, { type: 'failed', error });

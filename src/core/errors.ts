@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'QUORUM_INVALID'
   | 'OPTION_INVALID'
   | 'CURSOR_INVALID'
+  | 'WATCH_TOO_LARGE'
   // what the store cannot do now
   | 'UNREACHABLE'
   | 'NOT_OWNER'

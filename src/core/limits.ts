@@ -28,6 +28,14 @@ export const limits = {
   compareNodesMax: 64,
   digestsMax: 70_000,
   pendingRequestsMax: 20_000,
+  /** Watches that one peer has at once, which is also how many filters a watcher may send to a replica. */
+  watchesMax: 256,
+  /** Keys whose versions all watches of a peer remember together. */
+  watchedKeysMax: 100_000,
+  /** Peers that one replica tells of its commits; and what may wait to be told to one of them. */
+  watchersMax: 1024,
+  changesMax: 1000,
+  changesMaxBytes: 2 * 1024 * 1024,
   timeoutMaxMs: 120_000,
   /** A hundred years. */
   ttlMaxMs: 100 * 365 * 24 * 60 * 60_000,

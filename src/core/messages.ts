@@ -59,6 +59,21 @@ export interface Listed {
   readonly record: RecordSet;
 }
 
+/** What a peer watches: one key, or all that begin with it. */
+export interface Filter {
+  readonly bucket: string;
+  readonly key: ByteString;
+  readonly exact: boolean;
+}
+
+/** A committed record; not `whole`: its values are left out, for they are large. */
+export interface Changed {
+  readonly bucket: string;
+  readonly key: ByteString;
+  readonly record: RecordSet;
+  readonly whole: boolean;
+}
+
 /** From the top: all partitions, groups of them, a partition, its inner nodes. */
 export type CompareLevel = 'all' | 'group' | 'partition' | 'inner';
 
@@ -146,7 +161,11 @@ export type Call =
   /** Please probe this peer for me (SWIM's indirect probe). */
   | { readonly type: 'probeFor'; readonly target: PeerId }
   /** Push-pull of the member table: `view` is the sender's digest of it. */
-  | { readonly type: 'sync'; readonly view: string };
+  | { readonly type: 'sync'; readonly view: string }
+  /** Tell me of what you commit of these from now on, and of nothing else. */
+  | { readonly type: 'watch'; readonly filters: readonly Filter[] }
+  /** This was committed here, in this order. */
+  | { readonly type: 'changed'; readonly entries: readonly Changed[] };
 
 export type Answer =
   | { readonly type: 'putDone'; readonly result: PutOutcome }
@@ -168,7 +187,10 @@ export type Answer =
   | { readonly type: 'probed'; readonly alive: boolean }
   /** The receiver's table, without the signed records; absent when the digests were equal. */
   | { readonly type: 'synced'; readonly summary: readonly MemberSummary[] | undefined }
-  | { readonly type: 'refused'; readonly code: ErrorCode; readonly message: string };
+  | { readonly type: 'refused'; readonly code: ErrorCode; readonly message: string }
+  /** The same session as before: nothing that was committed since was left out. */
+  | { readonly type: 'watching'; readonly session: number }
+  | { readonly type: 'heard' };
 
 export type Notice =
   /** Signed records and suspicions that the receiver may not know; `wanted` names records that the sender asks for in turn. */

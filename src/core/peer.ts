@@ -13,14 +13,12 @@ import { Clearing, emptyStore } from './clearing.ts';
 import { Coordinator, type Request, type Reply } from './coordinator.ts';
 import { Disk, type DiskAnswer, type DiskRequest } from './disk.ts';
 import type { Environment } from './environment.ts';
-import { serveCompare, serveLeaves } from './exchange.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
 import { Hedging } from './hedging.ts';
 import type { HintLimits } from './hint-index.ts';
 import { Hints } from './hints.ts';
 import type { Identity } from './identity.ts';
-import { addressOf } from './hash.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
 import { memberKey, metaKey, removalKey } from './layout.ts';
 import { readSigned } from './member-codec.ts';
@@ -28,15 +26,16 @@ import { Looks } from './looks.ts';
 import { Membership } from './membership.ts';
 import type { RemoveAfter } from './late-removals.ts';
 import type { SelfDescription } from './own-record.ts';
-import type { Answer, Call, Message, Rumors } from './messages.ts';
+import type { Answer, Message, Rumors } from './messages.ts';
 import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
-import { defaultReaperTimes, Reaper, type ReaperTimes, serveReap } from './reaper.ts';
-import { clockOf, recordSize } from './record.ts';
+import { defaultReaperTimes, Reaper, type ReaperTimes } from './reaper.ts';
 import { Replica } from './replica.ts';
-import { PutsServed } from './puts-served.ts';
+import { Serving } from './serving.ts';
 import { Takeover } from './takeover.ts';
 import { Timers } from './timers.ts';
+import { Watches } from './watches.ts';
+import type { News } from './watching.ts';
 
 export interface PeerOptions {
   readonly cluster: string;
@@ -73,6 +72,8 @@ export type Output =
   | { readonly type: 'disk'; readonly request: DiskRequest }
   | { readonly type: 'connect'; readonly peer: PeerId; readonly addresses: readonly string[] }
   | { readonly type: 'reply'; readonly id: number; readonly reply: Reply }
+  /** For the watch with this id. */
+  | { readonly type: 'news'; readonly id: number; readonly news: News }
   /** This peer was removed from the cluster, and may not go on. */
   | { readonly type: 'evicted' }
   /** Storage has been read: requests are served from now on. Or it could not be: the peer is of no use. */
@@ -81,8 +82,6 @@ export type Output =
 
 const nothingToDo: readonly Output[] = [];
 const hintRoundMs = 2000;
-const otherOwners = new MeshError('RING_DIFFERS', 'the key has other owners by the ring of this peer');
-const notCopied = new MeshError('NOT_OWNER', 'this peer has not copied the partition of the key yet');
 const stillStarting: Answer = { type: 'refused', code: 'NOT_OWNER', message: 'this peer is still starting' };
 
 export class Peer {
@@ -95,12 +94,12 @@ export class Peer {
   readonly #timers = new Timers();
   readonly #disk: Disk;
   readonly #env: Environment;
-  readonly #puts: PutsServed;
-  readonly #looks: Looks;
   readonly #antiEntropy: AntiEntropy;
   readonly #takeover: Takeover;
   readonly #reaper: Reaper;
   readonly #clearing: Clearing;
+  readonly #watches: Watches;
+  readonly #serving: Serving;
   /** Whether anyone wants the events. */
   watched = true;
   #outbox: Output[] = [];
@@ -120,7 +119,7 @@ export class Peer {
       timers,
       firstId: options.firstCallId ?? 1,
       send: (to, message) => this.#send(to, message),
-      serveSelf: (now, body, answer) => this.#serve(now, identity.peerId, body, answer),
+      serveSelf: (now, body, answer) => this.#serving.serve(now, identity.peerId, body, answer),
     });
     this.replica = new Replica({
       disk: this.#disk,
@@ -159,15 +158,21 @@ export class Peer {
       watched: () => this.watched,
       confirmed: () => !this.#takeover.isUnconfirmed,
     };
-    this.#puts = new PutsServed(this.#env);
-    this.#looks = new Looks(this.#env);
     this.#antiEntropy = new AntiEntropy(this.#env);
     this.#takeover = new Takeover(this.#env, this.membership, this.#disk, this.#antiEntropy);
     this.#reaper = new Reaper(this.#env, this.#disk, options.reaping ?? defaultReaperTimes, () => this.membership.everyone());
     this.hints = new Hints(this.#env, this.#disk);
-    const parts = { env: this.#env, members: this.membership, antiEntropy: this.#antiEntropy, hints: this.hints, looks: this.#looks };
-    this.coordinator = new Coordinator(parts, (id, reply) => void this.#outbox.push({ type: 'reply', id, reply }));
+    const looks = new Looks(this.#env);
+    const parts = { env: this.#env, members: this.membership, antiEntropy: this.#antiEntropy, hints: this.hints, looks };
+    const reply = (id: number, it: Reply): void => void this.#outbox.push({ type: 'reply', id, reply: it });
+    this.coordinator = new Coordinator(parts, reply);
     this.#clearing = new Clearing(this.#env, this.membership, this.#disk, this.#antiEntropy);
+    this.#watches = new Watches(
+      this.#env,
+      (id, news) => void this.#outbox.push({ type: 'news', id, news }),
+      (id, error) => reply(id, { type: 'failed', error }),
+    );
+    this.#serving = new Serving({ env: this.#env, membership: this.membership, takeover: this.#takeover, looks, watches: this.#watches });
   }
 
   get started(): boolean {
@@ -267,12 +272,14 @@ export class Peer {
   }
 
   request(now: Instant, id: number, request: Request): void {
-    this.coordinator.request(now, id, request);
+    if (request.type === 'watch') this.#watches.begin(now, id, request.command);
+    else this.coordinator.request(now, id, request);
     this.#turn(now);
   }
 
   abort(now: Instant, id: number): void {
     this.coordinator.abort(now, id);
+    this.#watches.end(now, id, new MeshError('ABORTED', 'the watch was ended'));
     this.#turn(now);
   }
 
@@ -288,7 +295,7 @@ export class Peer {
     else {
       if (message.ring !== '' && message.ring !== this.membership.placement.digest) this.membership.compareWith(now, from);
       const { id } = message;
-      this.#serve(now, from, message.body, (_, body) => {
+      this.#serving.serve(now, from, message.body, (_, body) => {
         // Also on a later link than the one of the call: right after a reconnection a call can come before there is a way back.
         if (this.calls.linked(from)) this.#send(from, { kind: 'answer', id, body });
       });
@@ -315,6 +322,7 @@ export class Peer {
     this.#env.emit({ type: 'link', peer, up: true });
     if (this.#started) {
       this.membership.linkUp(now, peer);
+      this.#watches.linkUp(now, peer);
       this.#antiEntropy.soon(now, peer);
     }
     this.#turn(now);
@@ -370,6 +378,7 @@ export class Peer {
     this.#antiEntropy.ringMayHaveChanged(now);
     this.#takeover.look(now);
     this.#clearing.ringMayHaveChanged(now);
+    this.#watches.ringMayHaveChanged(now);
     this.coordinator.goOn(now);
   }
 
@@ -382,77 +391,6 @@ export class Peer {
     const { joined } = this.membership.record;
     const value = fromByteString(`${joined}` as ByteString);
     this.#disk.write([{ key: removalKey(this.membership.self), value }], () => this.#outbox.push({ type: 'evicted' }));
-  }
-
-  /** Whether this peer sees the same owners as the quorum in which its answer is to count; always when it is to count in none. */
-  #agreesOn({ bucket, key, n, among }: Pick<Extract<Call, { type: 'fetch' }>, 'bucket' | 'key' | 'n' | 'among'>): boolean {
-    if (among === undefined) return true;
-    const { placement } = this.membership;
-    return !this.#takeover.isUnconfirmed && placement.nameOf(placement.partition(addressOf(bucket, key).position), n) === among;
-  }
-
-  /** Whether this peer has all that an owner of the key has; asked of owners only. */
-  #isVerified({ bucket, key, n }: Extract<Call, { type: 'fetch' }>): boolean {
-    return n === 0 || this.#takeover.owns(this.membership.placement.partition(addressOf(bucket, key).position), n);
-  }
-
-  #serve(now: Instant, from: PeerId, call: Call, answer: (now: Instant, answer: Answer) => void): void {
-    const refuse = (then: Instant, { code, message }: MeshError): void => answer(then, { type: 'refused', code, message });
-    switch (call.type) {
-      case 'put':
-        return this.#puts.serve(now, call.command, (then, result) => {
-          if (result instanceof MeshError) refuse(then, result);
-          else answer(then, { type: 'putDone', result });
-        });
-      case 'store':
-        return this.replica.store(now, call, (then, error) => {
-          if (error instanceof MeshError) return refuse(then, error);
-          answer(then, { type: 'stored', durable: this.replica.durable, agrees: this.#agreesOn(call) });
-        });
-      case 'fetch': {
-        if (!this.#agreesOn(call)) return refuse(now, otherOwners);
-        const isVerified = this.#isVerified(call);
-        if (!isVerified && call.among !== undefined) return refuse(now, notCopied);
-        return this.replica.fetch(call, (then, record) => {
-          if (record instanceof MeshError) refuse(then, record);
-          // That it has nothing is no evidence of absence.
-          else if (!isVerified && record.context.length === 0) refuse(then, notCopied);
-          else if (recordSize(record) > (call.wholeMaxBytes ?? Infinity)) answer(then, { type: 'clock', clock: clockOf(record) });
-          else answer(then, { type: 'fetched', record });
-        });
-      }
-      case 'list':
-        return this.replica.list(call, (then, page) => {
-          if (page instanceof MeshError) refuse(then, page);
-          else answer(then, { type: 'listed', ...page });
-        });
-      case 'compare':
-        return serveCompare(this.#env, now, from, call, answer);
-      case 'leaves':
-        return serveLeaves(this.#env, now, call, answer);
-      case 'reap':
-        return serveReap(this.#env, now, call, answer);
-      case 'holdings':
-        return this.#looks.holdings((then, holdings) => {
-          if (holdings instanceof MeshError) refuse(then, holdings);
-          else answer(then, { type: 'holdings', holdings });
-        });
-      case 'copy':
-        return this.#looks.copy(call.bucket, call.key, (then, copy) => {
-          if (copy instanceof MeshError) refuse(then, copy);
-          else answer(then, { type: 'copied', ...copy });
-        });
-      case 'takeover': {
-        const counts = this.replica.records.trees.replicaCounts;
-        return answer(now, { type: 'takenOver', progress: this.#takeover.progress(call.placement), counts });
-      }
-      case 'probe':
-        return answer(now, { type: 'probed', alive: true });
-      case 'probeFor':
-        return this.membership.probeFor(now, call.target, (then, alive) => answer(then, { type: 'probed', alive }));
-      case 'sync':
-        return answer(now, this.membership.compared(call.view));
-    }
   }
 }
 

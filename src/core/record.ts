@@ -92,6 +92,10 @@ const noBytes = new Uint8Array(0);
 /** How large the values of a record are together, in bytes. */
 export const recordSize = (set: RecordSet): number => set.siblings.reduce((sum, version) => sum + version.value.bytes.length, 0);
 
+export function withoutValues(record: RecordSet): RecordSet {
+  return { context: record.context, siblings: record.siblings.map(({ dot, value }) => ({ dot, value: { ...value, bytes: noBytes } })) };
+}
+
 export function writeVector(writer: Writer, vector: VersionVector): void {
   writer.uint(vector.length);
   for (const { actor, counter, from = 1 } of vector)

@@ -47,6 +47,8 @@ const nothing: Held = { n: 0, record: emptyRecord };
 
 export class Records {
   readonly trees: Trees;
+  /** Called with each record that has been committed. */
+  committed: (now: Instant, address: Address, record: RecordSet) => void = () => {};
   readonly #disk: Disk;
   readonly #partitions: number;
   readonly #slots = new Map<string, Slot>();
@@ -173,6 +175,7 @@ export class Records {
       else this.#release(address, slot);
       if (leafIsWrong || result instanceof MeshError) this.#recounts.doubt(slot.leaf);
       else this.#recounts.attempt(slot.leaf);
+      if (!(result instanceof MeshError)) this.committed(now, address, record);
       done(now, result);
     });
   }

@@ -19,7 +19,17 @@ import { recordDigest } from './merkle.ts';
 import type { Call, Listed, PutCommand } from './messages.ts';
 import type { Random } from './random.ts';
 import { Records } from './records.ts';
-import { buryExpired, deletedAt, emptyRecord, encodeRecord, recordSize, resolve, type RecordSet, type Stored } from './record.ts';
+import {
+  buryExpired,
+  deletedAt,
+  emptyRecord,
+  encodeRecord,
+  recordSize,
+  resolve,
+  type RecordSet,
+  type Stored,
+  withoutValues,
+} from './record.ts';
 import { textToBytes, fromByteString } from './bytes.ts';
 import { compareSets, counterOf, has, merge, update, type VersionVector } from './versions.ts';
 
@@ -362,10 +372,4 @@ function refuse(record: RecordSet, dot: Dot): MeshError | undefined {
   }
   if (dot.counter > limits.counterMax) return new MeshError('COUNTER_EXHAUSTED', "the key's counter has reached its limit");
   return has(record, dot) || record.siblings.length === 1 ? undefined : new MeshError('INTERNAL', 'bug: a put lost its own version');
-}
-
-const noBytes = new Uint8Array(0);
-
-function withoutValues(record: RecordSet): RecordSet {
-  return { context: record.context, siblings: record.siblings.map(({ dot, value }) => ({ dot, value: { ...value, bytes: noBytes } })) };
 }

@@ -8,6 +8,7 @@ import type { Reply, Request } from '../core/coordinator.ts';
 import { MeshError } from '../core/errors.ts';
 import type { MeshEvent } from '../core/events.ts';
 import type { Peer } from '../core/peer.ts';
+import type { News } from '../core/watching.ts';
 import { Mesh } from '../mesh.ts';
 import type { Path } from '../ports.ts';
 import type { Driver } from '../runtime.ts';
@@ -51,13 +52,14 @@ class SimDriver implements Driver {
     });
   }
 
-  request(request: Request, signal?: AbortSignal): Promise<Exclude<Reply, { type: 'failed' }>> {
+  request(request: Request, signal?: AbortSignal, tell?: (news: News) => void): Promise<Exclude<Reply, { type: 'failed' }>> {
     return new Promise((resolve, reject) => {
-      const id = this.#peer.request(request, (reply) => {
+      const end = (reply: Reply | undefined): void => {
         if (reply === undefined) reject(down());
         else if (reply.type === 'failed') reject(reply.error);
         else resolve(reply);
-      });
+      };
+      const id = this.#peer.request(request, end, tell);
       signal?.addEventListener('abort', () => this.#peer.abort(id), { once: true });
     });
   }

@@ -18,6 +18,7 @@ import { bites, summarize, type Summary } from './summary.ts';
 import { checkStrays } from './strays-check.ts';
 import { checkTrees } from './trees-check.ts';
 import { type TraceLine, World } from './world.ts';
+import { Watcher } from './watcher.ts';
 import { Workload } from './workload.ts';
 
 export interface SimulationOptions {
@@ -26,6 +27,8 @@ export interface SimulationOptions {
   /** Operations of clients in all. */
   readonly ops?: number;
   readonly clients?: number;
+  /** Who watches keys meanwhile. Default: nobody. */
+  readonly watchers?: number;
   /** `default` and `all` draw a combination by the seed; a list takes just these. */
   readonly faults?: 'none' | 'default' | 'all' | readonly FaultName[];
   /** `mixed`: some clients use sloppy and `any`, and quorums that do not overlap. */
@@ -42,6 +45,8 @@ export interface SimulationResult {
   readonly violations: readonly Violation[];
   readonly history: readonly HistoryRow[];
   readonly eventHash: string;
+  /** Versions that watchers were told, and how often they began. */
+  readonly watched: { readonly versions: number; readonly beginnings: number };
   /** What runs this again. */
   readonly command: string;
 }
@@ -93,6 +98,8 @@ export class Simulation {
   readonly #workload: Workload;
   readonly #faults: FaultDriver;
   readonly #finish: Finish;
+  readonly #watchers: readonly Watcher[];
+  readonly #forgets: boolean;
   readonly #monotonicAbove: number;
   readonly #peerEvents = new Map<string, number>();
   readonly #violations: Violation[] = [];
@@ -130,12 +137,15 @@ export class Simulation {
     this.quorum = quorum;
     this.#options = { ...options, peers, ops };
     this.#monotonicAbove = quorum.n + Number(forgets);
+    this.#forgets = forgets;
+    const hotKeys = (1 + random.below(4)) * Math.ceil(ops / 4000);
+    this.#watchers = Array.from({ length: options.watchers ?? 0 }, (_, index) => new Watcher({ index, cluster, n: quorum.n, hotKeys }));
     this.#workload = new Workload(cluster, {
       ops,
       clients,
       weakClients,
       quorum,
-      hotKeys: (1 + random.below(4)) * Math.ceil(ops / 4000),
+      hotKeys,
       wideKeys: 400,
       lastsMs: Math.max(workMs, ops * 10),
       budgetMs: 3000,
@@ -193,6 +203,7 @@ export class Simulation {
   #work(): void {
     this.#phase = 'working';
     this.#phaseEnds = this.world.nowMs + this.#options.ops * 1000 + 600_000;
+    for (const watcher of this.#watchers) watcher.begin();
     this.#faults.start();
     this.#workload.start();
   }
@@ -242,9 +253,14 @@ export class Simulation {
       ...checkHistory(history, { isStrict: strictByName, monotonic: 2 * quorum.r > this.#monotonicAbove }),
     );
     const strikes = bites(this.#faults.strikes, cluster.network.counters);
+    const operations = history.filter((row) => row.op !== 'root');
+    for (const watcher of this.#watchers) violations.push(...watcher.violations(operations, this.#forgets));
     const { faultNames } = this;
     const summary = summarize({ seed, cluster, faultNames, quorum, history: workload.history, strikes, peerEvents: this.#peerEvents });
-    return { summary, violations, history, eventHash: world.eventHash, command: replayCommand({ ...this.#options, peers }) };
+    const versions = this.#watchers.reduce((sum, watcher) => sum + watcher.versions, 0);
+    const beginnings = this.#watchers.reduce((sum, watcher) => sum + watcher.beginnings, 0);
+    const watched = { versions, beginnings };
+    return { summary, watched, violations, history, eventHash: world.eventHash, command: replayCommand({ ...this.#options, peers }) };
   }
 }
 
@@ -285,12 +301,14 @@ export function replayCommand(options: SimulationOptions): string {
     peers = defaults.peers,
     ops = defaults.ops,
     clients = defaults.clients,
+    watchers = 0,
     faults = 'default',
     modes = 'strict',
     codec,
   } = options;
   const words = ['ringmesh sim', `--seed ${seed}`, `--peers ${peers}`, `--ops ${ops}`];
   if (clients !== defaults.clients) words.push(`--clients ${clients}`);
+  if (watchers !== 0) words.push(`--watchers ${watchers}`);
   words.push(`--faults ${typeof faults === 'string' ? faults : faults.join(',')}`);
   if (modes !== 'strict') words.push(`--modes ${modes}`);
   if (codec !== undefined) words.push(codec ? '--codec' : '--no-codec');

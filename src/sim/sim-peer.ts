@@ -10,6 +10,7 @@ import type { Identity } from '../core/identity.ts';
 import type { Instant, PeerId } from '../core/ids.ts';
 import { type Output, Peer, type PeerOptions } from '../core/peer.ts';
 import type { SeededRandom } from '../core/random.ts';
+import type { News } from '../core/watching.ts';
 import { between } from './chance.ts';
 import { simIdentity } from './identity.ts';
 import type { SimNetwork } from './network.ts';
@@ -59,6 +60,7 @@ export class SimPeer {
   #wakeOrder = 0;
   #nextRequest = 1;
   readonly #replies = new Map<number, OnReply>();
+  readonly #watches = new Map<number, (news: News) => void>();
   /** Why it could not start, if so. */
   startError: MeshError | undefined;
 
@@ -135,6 +137,7 @@ export class SimPeer {
     this.#options.network.detach(this.index, options.silent ?? false);
     const replies = [...this.#replies.values()];
     this.#replies.clear();
+    this.#watches.clear();
     for (const reply of replies) reply(undefined);
   }
 
@@ -173,7 +176,7 @@ export class SimPeer {
     this.#jumpedMs = 0;
   }
 
-  request(request: Request, reply: OnReply): number {
+  request(request: Request, reply: OnReply, tell?: (news: News) => void): number {
     const id = this.#nextRequest++;
     if (this.#core === undefined) {
       reply(undefined);
@@ -181,6 +184,7 @@ export class SimPeer {
     }
     this.#world.trace?.(this.#world.nowMs, `${this.id} is asked: ${describeRequest(request)}`);
     this.#replies.set(id, reply);
+    if (tell !== undefined) this.#watches.set(id, tell);
     this.#turn((core, now) => core.request(now, id, request));
     return id;
   }
@@ -234,9 +238,12 @@ export class SimPeer {
       case 'reply': {
         const reply = this.#replies.get(output.id);
         this.#replies.delete(output.id);
+        this.#watches.delete(output.id);
         this.#world.trace?.(this.#world.nowMs, `${this.id} answers: ${describeReply(output.reply)}`);
         return reply?.(output.reply);
       }
+      case 'news':
+        return this.#watches.get(output.id)?.(output.news);
       case 'started':
         this.startError = output.error;
         if (output.error !== undefined) this.#startAgain(core);

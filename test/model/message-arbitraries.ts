@@ -145,6 +145,14 @@ export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call
   probe: fc.record({ type: is('probe') }),
   probeFor: fc.record({ type: is('probeFor'), target: aPeer }),
   sync: fc.record({ type: is('sync'), view: aText(64) }),
+  watch: fc.record({
+    type: is('watch'),
+    filters: fc.array(fc.record({ bucket: aBucket, key: aKey, exact: fc.boolean() }), { maxLength: 3 }),
+  }),
+  changed: fc.record({
+    type: is('changed'),
+    entries: fc.array(fc.record({ bucket: aBucket, key: aKey, record: aRecord, whole: fc.boolean() }), { maxLength: 3 }),
+  }),
 };
 
 const aSummary = fc.record({
@@ -195,6 +203,8 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
     code: fc.constantFrom<ErrorCode>('NOT_OWNER', 'STORAGE_FULL', 'INTERNAL'),
     message: aText(150),
   }),
+  watching: fc.record({ type: is('watching'), session: aUint }),
+  heard: fc.record({ type: is('heard') }),
 };
 
 export const aMessage: fc.Arbitrary<Message> = fc.oneof(

@@ -11,6 +11,7 @@ export type CheckName =
   | 'values'
   | 'trees'
   | 'strays'
+  | 'watch'
   | 'liveness'
   | 'exception';
 
