@@ -72,14 +72,14 @@ export class Requests {
 
   async #read({ name, quorum, via }: Where, made: boolean): Promise<Answer> {
     const begin = this.#mesh.now();
-    const answer = await this.#mesh.read(name, quorum, via);
+    const answer = await this.#mesh.door(via).read(name, quorum);
     this.#contexts.set(keyOf(name), answer.context);
     return { type: 'read', name, quorum, ms: this.#mesh.now() - begin, answer, made };
   }
 
   async #write({ name, quorum, via }: Where, op: 'put' | 'delete', value: Value | undefined, context: string): Promise<Answer> {
     const begin = this.#mesh.now();
-    const receipt = await this.#mesh.write(name, quorum, value, context, via);
+    const receipt = await this.#mesh.door(via).write(name, quorum, value, context);
     const ms = this.#mesh.now() - begin;
     if (context === '') this.#contexts.delete(keyOf(name));
     else this.#contexts.set(keyOf(name), receipt.context);
@@ -90,8 +90,8 @@ export class Requests {
   async #conflict(asked: Asked): Promise<Answer> {
     const { name, quorum, text } = asked;
     const context = await this.#context(asked);
-    const write = (writer: string): Promise<WriteReceipt> =>
-      this.#mesh.write(name, quorum, textValue(`${text} (says ${writer})`), context, asked.via);
+    const door = this.#mesh.door(asked.via);
+    const write = (writer: string): Promise<WriteReceipt> => door.write(name, quorum, textValue(`${text} (says ${writer})`), context);
     await Promise.all([write('Ada'), write('Grace')]);
     return this.#read(asked, true);
   }
@@ -99,7 +99,7 @@ export class Requests {
   async #context({ name, quorum, via }: Where): Promise<string> {
     const known = this.#contexts.get(keyOf(name));
     if (known !== undefined) return known;
-    const { context } = await this.#mesh.read(name, quorum, via);
+    const { context } = await this.#mesh.door(via).read(name, quorum);
     this.#contexts.set(keyOf(name), context);
     return context;
   }

@@ -175,12 +175,15 @@ effect(() => {
     return undefined;
   }
   const timer = setTimeout(() => {
-    asked.placement(name, signal).then(
-      (found) => {
-        if (!signal.aborted) placement.value = found;
-      },
-      () => {},
-    );
+    asked
+      .door()
+      .placement(name, signal)
+      .then(
+        (found) => {
+          if (!signal.aborted) placement.value = found;
+        },
+        () => {},
+      );
   }, afterTypingMs);
   return () => clearTimeout(timer);
 });

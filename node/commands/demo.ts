@@ -7,7 +7,7 @@ import { peersMax, portMax, type DemoOptions } from '../demo/plan.ts';
 
 export const demoCommand = new Command('demo')
   .description('run five peers on this machine and show what to try')
-  .addOption(new Option('--peers <count>', 'how many').argParser(wholeNumber(1, peersMax)).default(5))
+  .addOption(new Option('--peers <count>', 'how many (default: those of the last time, five at first)').argParser(wholeNumber(1, peersMax)))
   .option('--data <folder>', 'where they keep their data', './data')
   .addOption(
     new Option('--port <port>', 'gateway of the first; the others follow, peers talk at +100 and +200')

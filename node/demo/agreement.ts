@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MemberView } from 'ringmesh';
 import { fetchJson, type MembersAnswer, type RingView } from '../client/api.ts';
 import { GatewayClient } from '../client/gateway-client.ts';
+import type { PeerPlan } from './plan.ts';
 
 export interface Agreement {
   readonly agreed: boolean;
@@ -17,12 +18,12 @@ export interface Agreement {
 const pollMs = 100;
 
 export async function awaitAgreement(
-  gateways: readonly string[],
+  plans: readonly PeerPlan[],
   peers: readonly string[],
   withinMs: number,
   signal: AbortSignal,
 ): Promise<Agreement> {
-  const clients = gateways.map((gateway) => new GatewayClient([gateway]));
+  const clients = plans.map(({ name, gatewayUrl }) => ({ name, client: new GatewayClient([gatewayUrl]) }));
   const deadline = performance.now() + withinMs;
   try {
     for (;;) {
@@ -31,7 +32,7 @@ export async function awaitAgreement(
       await sleep(pollMs);
     }
   } finally {
-    for (const client of clients) client.close();
+    for (const { client } of clients) client.close();
   }
 }
 
@@ -42,12 +43,15 @@ interface View {
   readonly present: number;
 }
 
-async function look(clients: readonly GatewayClient[], peers: readonly string[]): Promise<Agreement> {
-  const views = await Promise.all(clients.map((client) => view(client, peers).catch(() => undefined)));
+async function look(
+  clients: readonly { readonly name: string; readonly client: GatewayClient }[],
+  peers: readonly string[],
+): Promise<Agreement> {
+  const views = await Promise.all(clients.map(({ client }) => view(client, peers).catch(() => undefined)));
   const first = views[0];
   const digest = first?.ring.digest ?? '';
   const missing = views.flatMap((view, index) => {
-    const name = `peer-${index + 1}`;
+    const name = clients[index]?.name ?? '';
     if (view === undefined) return [`${name} does not answer`];
     if (view.present < peers.length) return [`${name} sees ${view.present} of ${peers.length} peers`];
     if (view.ring.digest !== digest) return [`${name} has another ring`];

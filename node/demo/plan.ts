@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { CliError, codeOf } from '../cli/errors.ts';
 
 export interface PeerPlan {
+  readonly index: number;
   readonly name: string;
   readonly gatewayPort: number;
   readonly tcpPort: number;
@@ -19,7 +20,8 @@ export interface PeerPlan {
 }
 
 export interface DemoOptions {
-  readonly peers: number;
+  /** How many; undefined: those of the last time. */
+  readonly peers?: number;
   readonly data: string;
   readonly port: number;
   readonly config?: string;
@@ -32,13 +34,11 @@ export const portMax = 65_535 - 300 - peersMax;
 const host = '127.0.0.1';
 const cluster = 'demo';
 
-export const planPeers = (options: DemoOptions): PeerPlan[] =>
-  Array.from({ length: options.peers }, (_, index) => planPeer(options, index));
-
 export function planPeer(options: DemoOptions, index: number): PeerPlan {
   const name = `peer-${index + 1}`;
   const gatewayPort = options.port + index;
   return {
+    index,
     name,
     gatewayPort,
     tcpPort: gatewayPort + 100,

@@ -1,15 +1,15 @@
 /** The supervisor of the demo: checks, starts, waits for agreement, shows the screen, and stops all peers at a signal. */
 
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CliError, codeOf } from '../cli/errors.ts';
+import { checkFolder } from '../cli/data-folder.ts';
 import { countText, note, print } from '../cli/output.ts';
 import { programCall } from '../cli/program-call.ts';
 import { onStopSignal } from '../cli/stop-signal.ts';
 import { pageFolder } from '../package-files.ts';
 import { awaitAgreement } from './agreement.ts';
-import { checkPorts, planPeers, supervisorPort, type DemoOptions } from './plan.ts';
+import { checkPorts, planPeer, supervisorPort, type DemoOptions } from './plan.ts';
+import { readRoster, writeRoster } from './roster.ts';
 import { demoScreen } from './screen.ts';
 import { bindSupervisor } from './supervisor.ts';
 import { Troupe } from './troupe.ts';
@@ -18,12 +18,14 @@ const agreeWithinMs = 30_000;
 
 export async function runDemo(options: DemoOptions): Promise<void> {
   const startedAt = performance.now();
-  const plans = planPeers(options);
+  await checkFolder(options.data);
+  const roster = await readRoster(options);
+  const plans = roster.map((index) => planPeer(options, index));
   await checkPorts(plans, supervisorPort(options));
-  await checkData(options.data);
+  await writeRoster(options, roster);
   const stopping = new AbortController();
   const supervisor = await bindSupervisor(options);
-  const troupe = new Troupe(options, supervisor.url, print);
+  const troupe = new Troupe(options, plans, supervisor.url, print);
   const { peers } = troupe;
   const stopped = stopAtSignal(troupe, options.data, stopping);
   if (process.stdout.isTTY) note(`starting ${countText(plans.length, 'peer')} …`);
@@ -34,9 +36,8 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   });
   if (serving === undefined) return stopped;
   supervisor.open(troupe);
-  const gateways = plans.map((plan) => plan.gatewayUrl);
   const agreement = await awaitAgreement(
-    gateways,
+    plans,
     serving.map((one) => one.peer),
     agreeWithinMs,
     stopping.signal,
@@ -70,16 +71,4 @@ function stopAtSignal(troupe: Troupe, data: string, stopping: AbortController): 
     };
     onStopSignal(() => void stop());
   });
-}
-
-async function checkData(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new CliError(
-      'STORAGE_FAILED',
-      `the data folder ${folder} cannot be written (${codeOf(error) ?? 'no access'}); choose another with --data`,
-    );
-  }
 }

@@ -5,7 +5,8 @@
 
 import { rm } from 'node:fs/promises';
 import { GatewayError } from '../gateway/errors.ts';
-import { checkPorts, type DemoOptions, peersMax, planPeer, serveFlags } from './plan.ts';
+import { checkPorts, type DemoOptions, type PeerPlan, peersMax, planPeer, serveFlags } from './plan.ts';
+import { writeRoster } from './roster.ts';
 import { type Life, SupervisedPeer } from './supervised-peer.ts';
 
 const leaveWithinMs = 60_000;
@@ -23,11 +24,11 @@ export class Troupe {
   /** Peer ids. */
   #sides: readonly (readonly string[])[] | null = null;
 
-  constructor(options: DemoOptions, supervisor: string, tell: (text: string) => void) {
+  constructor(options: DemoOptions, plans: readonly PeerPlan[], supervisor: string, tell: (text: string) => void) {
     this.#options = options;
     this.#supervisor = supervisor;
     this.#tell = tell;
-    this.#peers = Array.from({ length: options.peers }, (_, index) => this.#supervised(index));
+    this.#peers = plans.map((plan) => this.#supervised(plan, plans));
   }
 
   get peers(): readonly SupervisedPeer[] {
@@ -50,14 +51,17 @@ export class Troupe {
 
   /** The first free name; what another peer of that name may have left behind is gone. */
   async add(): Promise<void> {
-    const taken = new Set(this.#peers.map(({ plan }) => plan.name));
-    const index = Array.from({ length: peersMax }, (_, at) => at).find((at) => !taken.has(`peer-${at + 1}`));
+    const taken = new Set(this.#peers.map(({ plan }) => plan.index));
+    const index = Array.from({ length: peersMax }, (_, at) => at).find((at) => !taken.has(at));
     if (index === undefined) throw new GatewayError('OVERLOADED', `the demo has at most ${peersMax} peers`);
     const plan = planPeer(this.#options, index);
     await checkPorts([plan]);
     await rm(plan.folder, { recursive: true, force: true });
-    const peer = this.#supervised(index);
-    this.#peers = [...this.#peers, peer];
+    const peer = this.#supervised(
+      plan,
+      this.#peers.map((other) => other.plan),
+    );
+    await this.#become([...this.#peers, peer]);
     await peer.start();
     this.#tell(`${plan.name} was added from the page: ${plan.gatewayUrl}`);
     if (this.#sides !== null) this.split([[...(this.#sides[0] ?? []), peer.peer], ...this.#sides.slice(1)]);
@@ -70,7 +74,7 @@ export class Troupe {
     peer.hold();
     await this.#leave(peer);
     await peer.stop();
-    this.#peers = this.#peers.filter((other) => other !== peer);
+    await this.#become(this.#peers.filter((other) => other !== peer));
     await rm(peer.plan.folder, { recursive: true, force: true });
     this.#tell(`${name} was removed from the page`);
   }
@@ -106,9 +110,16 @@ export class Troupe {
     await Promise.all(this.#peers.map((peer) => peer.stop()));
   }
 
-  #supervised(index: number): SupervisedPeer {
-    const plans = Array.from({ length: Math.max(this.#options.peers, index + 1) }, (_, at) => planPeer(this.#options, at));
-    const plan = plans[index] ?? planPeer(this.#options, index);
-    return new SupervisedPeer(plan, serveFlags(plan, plans, this.#options), this.#supervisor, this.#tell);
+  /** These are there from now on, and with the next start of the demo. */
+  async #become(peers: SupervisedPeer[]): Promise<void> {
+    this.#peers = peers;
+    await writeRoster(
+      this.#options,
+      peers.map(({ plan }) => plan.index),
+    );
+  }
+
+  #supervised(plan: PeerPlan, others: readonly PeerPlan[]): SupervisedPeer {
+    return new SupervisedPeer(plan, serveFlags(plan, others, this.#options), this.#supervisor, this.#tell);
   }
 }

@@ -67,7 +67,7 @@ export function createApp(options: AppOptions): Hono<Env> {
   for (const [method, path, handler] of routes) app.on(method, path, (c) => handler(c, gateway));
   app.get('/v1/events', (c) => events.open(c));
   app.get('/metrics', async () => new Response(await metrics.text(), { headers: { 'Content-Type': metrics.contentType } }));
-  if (options.supervisor !== undefined) app.get('/v1/demo', () => invitation(options.supervisor ?? ''));
+  app.get('/v1/demo', () => invitation(options.supervisor));
   app.notFound((c) => unmatched(app, c, page));
   app.onError((error) => {
     if (isBug(error)) options.onBug(error);
@@ -96,8 +96,9 @@ function unmatched(app: Hono<Env>, c: RequestContext, page: Page | undefined): R
   throw new GatewayError('NOT_FOUND', 'no such path; see /v1/status, /v1/members, /v1/ring, /v1/buckets/:bucket/keys');
 }
 
-/** Lets the page, and no other, know the supervisor: whoever may read this may use the whole gateway. */
-function invitation(supervisor: string): Response {
+/** Lets the page, and no other, know the supervisor: whoever may read this may use the whole gateway. No content where there is none. */
+function invitation(supervisor: string | undefined): Response {
+  if (supervisor === undefined) return new Response(null, { status: 204 });
   const { origin, hash } = new URL(supervisor);
   return jsonResponse(JSON.stringify({ url: origin, token: hash.slice(1) }));
 }

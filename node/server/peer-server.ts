@@ -3,11 +3,10 @@
  * that gives the port back.
  */
 
-import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { resolve } from 'node:path';
 import { createPeer, type MeshEvent, type MeshPeer } from 'ringmesh/node';
+import { checkFolder } from '../cli/data-folder.ts';
 import { CliError, codeOf } from '../cli/errors.ts';
 import { createApp } from '../gateway/app.ts';
 import { BodyReader } from '../gateway/body.ts';
@@ -134,18 +133,6 @@ async function bind(settings: ServeSettings): Promise<GatewayServer> {
       default:
         throw error;
     }
-  }
-}
-
-async function checkFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new CliError(
-      'STORAGE_FAILED',
-      `the data folder ${folder} cannot be written (${codeOf(error) ?? 'no access'}); choose another with --data`,
-    );
   }
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { http } from './helpers/mesh.ts';
-import { freePort, startDemo as startDemoIn } from './helpers/demo.ts';
+import { freePort, startDemo as startDemoIn, supervise } from './helpers/demo.ts';
 import { projectFolder, temporaryFolder, until, type Running } from './helpers/processes.ts';
 
 let folder: { path: string; remove: () => Promise<void> };
@@ -15,7 +15,8 @@ afterAll(() => folder.remove());
 
 const peerCount = 3;
 
-const startDemo = (port: number): Promise<Running> => startDemoIn(port, peerCount, join(folder.path, 'data'));
+const startDemo = (port: number, peers: number | undefined = peerCount): Promise<Running> =>
+  startDemoIn(port, peers, join(folder.path, 'data'));
 
 const answers = async (url: string): Promise<boolean> => {
   try {
@@ -32,10 +33,10 @@ async function childrenOf(demo: Running): Promise<number[]> {
 }
 
 describe('the demo', { timeout: 240_000 }, () => {
-  it('shows one screen whose lines work, restarts a peer that dies, keeps the data', async () => {
-    const port = await freePort(peerCount);
+  it('shows one screen whose lines work, restarts a peer that dies, keeps the data and who was added', async () => {
+    const port = await freePort(peerCount + 1);
     const first = `http://127.0.0.1:${port}`;
-    const last = `http://127.0.0.1:${port + peerCount - 1}`;
+    const added = `http://127.0.0.1:${port + peerCount}`;
     const demo = await startDemo(port);
     expect(demo.output()).toMatch(/ringmesh demo · 3 peers agree on one ring \([0-9a-f]{8}\)/);
     for (let index = 0; index < peerCount; index++) expect(demo.output()).toContain(`peer-${index + 1}  http://127.0.0.1:${port + index}`);
@@ -59,14 +60,18 @@ describe('the demo', { timeout: 240_000 }, () => {
     await until('it says so', () => /peer-\d ended \(SIGKILL\); starting it again/.test(demo.output()));
     await until('it is back', () => /peer-\d is back/.test(demo.output()), 40_000);
 
+    await supervise(first, '/peers');
+    await supervise(first, '/peers/peer-2/remove');
     demo.child.kill('SIGINT');
     const { code, stdout } = await demo.finished;
     expect(code).toBe(0);
     expect(stdout).toContain('all peers have stopped; their data stays in');
     expect(await answers(first)).toBe(false);
 
-    const again = await startDemo(port);
-    expect((await http(last, 'GET', '/v1/buckets/default/keys/greeting')).body.toString()).toBe('good night');
+    const again = await startDemo(port, undefined);
+    expect(again.output()).toMatch(/ringmesh demo · 3 peers/);
+    expect(again.output().match(/^ {2}peer-\d/gm)).toEqual(['  peer-1', '  peer-3', '  peer-4']);
+    expect((await http(added, 'GET', '/v1/buckets/default/keys/greeting')).body.toString()).toBe('good night');
     again.child.kill('SIGTERM');
     expect((await again.finished).code).toBe(0);
   });

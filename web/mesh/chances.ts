@@ -46,9 +46,10 @@ export function drawChances(mesh: SimulatedMesh, chances: ReadonlySignal<Chances
     if (peer === undefined) return;
     const name = { bucket: 'traffic', key: `key-${random.below(keys)}` };
     const quorum = { r: 2, w: 2, mode: 'sloppy' } as const;
-    const read = mesh.read(name, quorum, peer.id);
+    const door = mesh.door(peer.id);
+    const read = door.read(name, quorum);
     const done =
-      random.below(2) === 0 ? read : read.then(({ context }) => mesh.write(name, quorum, textValue(`at ${world.nowMs}`), context, peer.id));
+      random.below(2) === 0 ? read : read.then(({ context }) => door.write(name, quorum, textValue(`at ${world.nowMs}`), context));
     // What becomes of it is told by events.
     done.catch(() => {});
   };

@@ -1,16 +1,7 @@
 /** The HTTP gateway of one peer. Whatever goes wrong is a MeshProblem with the gateway's stable code; `OFFLINE` is the page's own, for a gateway that does not answer. */
 
-import type { MemberView, MeshEvent, PeerStatus, Placement, RingView } from 'ringmesh';
-import {
-  type Copy,
-  type KeyName,
-  MeshProblem,
-  type Quorum,
-  type ReadAnswer,
-  type Sibling,
-  type Value,
-  type WriteReceipt,
-} from './types.ts';
+import type { ConnectionView, Holdings, MemberView, MeshEvent, PeerStatus, Placement, RingView } from 'ringmesh';
+import * as types from './types.ts';
 
 const contextHeader = 'X-Ringmesh-Context';
 const retryMs = 2000;
@@ -26,7 +17,11 @@ interface SentSibling {
   readonly time: number;
 }
 
-export class Gateway {
+interface SentCopy extends Omit<Extract<types.Copy, { type: 'kept' }>, 'siblings'> {
+  readonly siblings: readonly SentSibling[];
+}
+
+export class Gateway implements types.Door {
   /** Empty for the page's own origin. */
   readonly #base: string;
 
@@ -41,19 +36,25 @@ export class Gateway {
     return (await this.#json<{ members: MemberView[] }>('/v1/members')).members;
   }
 
-  placement({ bucket, key }: KeyName, signal?: AbortSignal): Promise<Placement> {
+  async connections(): Promise<readonly ConnectionView[]> {
+    return (await this.#json<{ connections: ConnectionView[] }>('/v1/connections')).connections;
+  }
+
+  holdings = (of?: string): Promise<Holdings> => this.#json(`/v1/holdings${peerQuery(of)}`);
+
+  placement({ bucket, key }: types.KeyName, signal?: AbortSignal): Promise<Placement> {
     return this.#json(`/v1/placement?${new URLSearchParams({ bucket, key })}`, signal === undefined ? {} : { signal });
   }
 
-  async read(name: KeyName, { r, mode }: Quorum): Promise<ReadAnswer> {
+  async read(name: types.KeyName, { r, mode }: types.Quorum): Promise<types.ReadAnswer> {
     const query = new URLSearchParams({ r: `${r}`, mode });
-    const answer = await this.#json<Omit<ReadAnswer, 'siblings'> & { siblings: SentSibling[] }>(`${keyPath(name)}?${query}`, {
+    const answer = await this.#json<Omit<types.ReadAnswer, 'siblings'> & { siblings: SentSibling[] }>(`${keyPath(name)}?${query}`, {
       headers: { Accept: 'application/json' },
     });
     return { ...answer, siblings: answer.siblings.map(received) };
   }
 
-  write(name: KeyName, { w, mode }: Quorum, value: Value | undefined, context: string): Promise<WriteReceipt> {
+  write(name: types.KeyName, { w, mode }: types.Quorum, value: types.Value | undefined, context: string): Promise<types.WriteReceipt> {
     const headers = {
       ...(context === '' ? {} : { [contextHeader]: context }),
       ...(value === undefined ? {} : { 'Content-Type': value.contentType }),
@@ -62,15 +63,10 @@ export class Gateway {
     return this.#json(`${keyPath(name)}?${new URLSearchParams({ w: `${w}`, mode })}`, { ...body, headers });
   }
 
-  async copy(name: KeyName): Promise<Copy> {
-    try {
-      const { siblings, tombstones, context } = await this.#json<{ siblings: SentSibling[]; tombstones: string[]; context: string }>(
-        keyPath(name, '/v1/local'),
-      );
-      return { type: 'kept', siblings: siblings.map(received), tombstones, context };
-    } catch (error) {
-      return { type: error instanceof MeshProblem && error.code === 'NOT_FOUND' ? 'nothing' : 'unknown' };
-    }
+  async copy(name: types.KeyName, of?: string): Promise<types.Copy> {
+    const { siblings, ...rest } = await this.#json<SentCopy>(`${keyPath(name, '/v1/local')}${peerQuery(of)}`);
+    if (rest.context === '') return { type: 'nothing' };
+    return { ...rest, type: 'kept', siblings: siblings.map(received) };
   }
 
   async repair(): Promise<void> {
@@ -104,7 +100,7 @@ export class Gateway {
       return await fetch(`${this.#base}${path}`, { cache: 'no-store', signal: AbortSignal.timeout(answerWithinMs), ...init });
     } catch (cause) {
       if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
-      throw new MeshProblem('OFFLINE', 'The peer that is asked does not answer. Is its process running?');
+      throw new types.MeshProblem('OFFLINE', 'The peer that is asked does not answer. Is its process running?');
     }
   }
 
@@ -112,20 +108,22 @@ export class Gateway {
     const response = await this.#answer(path, init);
     const body: unknown = await response.json().catch(() => undefined);
     const error = (body as { error?: { code: string; message: string } } | undefined)?.error;
-    if (error !== undefined) throw new MeshProblem(error.code, error.message);
-    if (body === undefined) throw new MeshProblem('OFFLINE', `The gateway answered ${response.status} without saying why.`);
+    if (error !== undefined) throw new types.MeshProblem(error.code, error.message);
+    if (body === undefined) throw new types.MeshProblem('OFFLINE', `The gateway answered ${response.status} without saying why.`);
     return body as T;
   }
 }
 
-function keyPath({ bucket, key }: KeyName, root = '/v1'): string {
+const peerQuery = (peer: string | undefined): string => (peer === undefined ? '' : `?${new URLSearchParams({ peer })}`);
+
+function keyPath({ bucket, key }: types.KeyName, root = '/v1'): string {
   // A browser takes dots out of any path, however they are written, and has no bytes for half a character.
   if (key === '.' || key === '..' || /\p{Cs}/u.test(key))
-    throw new MeshProblem('KEY_INVALID', `A browser cannot send the key “${key}” over HTTP; the command line can.`);
+    throw new types.MeshProblem('KEY_INVALID', `A browser cannot send the key “${key}” over HTTP; the command line can.`);
   return `${root}/buckets/${encodeURIComponent(bucket)}/keys/${encodeURIComponent(key)}`;
 }
 
-const received = ({ dot, value, contentType, time }: SentSibling): Sibling => ({
+const received = ({ dot, value, contentType, time }: SentSibling): types.Sibling => ({
   dot,
   time,
   value: {

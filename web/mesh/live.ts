@@ -4,23 +4,12 @@
  */
 
 import { signal } from '@preact/signals';
-import type { MeshEvent, MeshPeer, PeerStatus, Placement } from 'ringmesh';
+import type { MeshEvent } from 'ringmesh';
 import { Gateway } from './gateway.ts';
 import { connectSupervisor, type Supervisor } from './supervisor.ts';
 import { TabPeer } from './tab-peer.ts';
-import { copyThrough, readThrough, writeThrough } from './through.ts';
-import {
-  type Breaking,
-  type Copy,
-  type KeyName,
-  type Mesh,
-  MeshProblem,
-  type Quorum,
-  type ReadAnswer,
-  type Told,
-  type Value,
-  type WriteReceipt,
-} from './types.ts';
+import { Through } from './through.ts';
+import { type Breaking, type Door, type Mesh, MeshProblem, type Told } from './types.ts';
 import { memberIn, meshView, type MeshView } from './view.ts';
 
 const refreshMs = 3000;
@@ -69,35 +58,14 @@ export class LiveMesh implements Mesh {
     return () => void this.#listeners.delete(listener);
   }
 
-  placement = (name: KeyName, abort?: AbortSignal): Promise<Placement> => this.#home.placement(name, abort);
-
-  async read(name: KeyName, quorum: Quorum, via?: string): Promise<ReadAnswer> {
-    const own = this.#ownPeerOf(via);
-    return own === undefined ? this.#gateway(via).read(name, quorum) : readThrough(own, name, quorum);
+  door(peer?: string): Door {
+    return this.#ownTab(peer) ?? this.#gateway(peer);
   }
 
-  async write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt> {
-    const own = this.#ownPeerOf(via);
-    if (own !== undefined) return writeThrough(own, name, quorum, value, context);
-    return this.#gateway(via).write(name, quorum, value, context);
+  /** Its own door where this page may come in, for then it can be seen in a split, too; else the eyes ask it. */
+  doorNear(peer: string): Door {
+    return this.#ownTab(peer) ?? (this.#canAsk(peer) ? this.#gateway(peer) : this.#home);
   }
-
-  async copy(peer: string, name: KeyName): Promise<Copy> {
-    const own = this.#ownPeerOf(peer);
-    if (own !== undefined) return copyThrough(own, name);
-    return this.#canAsk(peer) ? this.#gateway(peer).copy(name) : { type: 'unknown' };
-  }
-
-  async status(peer: string): Promise<PeerStatus | undefined> {
-    const own = this.#ownPeerOf(peer);
-    if (own !== undefined) return own.status();
-    if (!this.#canAsk(peer)) return undefined;
-    return this.#gateway(peer)
-      .status()
-      .catch(() => undefined);
-  }
-
-  repair = (): Promise<void> => this.#home.repair();
 
   close(): void {
     this.#closed = true;
@@ -117,9 +85,9 @@ export class LiveMesh implements Mesh {
     );
   }
 
-  #ownPeerOf(peer: string | undefined): MeshPeer | undefined {
+  #ownTab(peer: string | undefined): Door | undefined {
     const { peer: own } = this.tab;
-    return own?.id === peer ? own : undefined;
+    return own === undefined || own.id !== peer ? undefined : new Through(() => own);
   }
 
   /** Other peers' gateways let only the demo's page in. */
@@ -160,12 +128,14 @@ export class LiveMesh implements Mesh {
 
   async #look(): Promise<void> {
     const home = this.#home;
-    const [status, members] = await Promise.all([home.status(), home.members()]);
+    const [status, members, connections] = await Promise.all([home.status(), home.members(), home.connections()]);
     const known = this.view.value;
     const ring = known?.ring.digest === status.ringDigest ? known.ring : await home.ring();
     if (home === this.#own) this.#ownPeer = status.peer;
     this.#cluster = status.cluster;
-    this.view.value = meshView(members, ring, status.peer, this.tab.peer?.id);
+    const tab = this.tab.peer;
+    const tabWays = tab === undefined ? [] : [{ from: tab.id, connections: tab.connections() }];
+    this.view.value = meshView(members, ring, [{ from: status.peer, connections }, ...tabWays], tab?.id);
     this.#followAll();
   }
 

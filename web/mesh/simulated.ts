@@ -4,21 +4,11 @@
  */
 
 import { signal } from '@preact/signals';
-import type { MeshPeer, PeerStatus, Placement } from 'ringmesh';
+import type { MeshPeer } from 'ringmesh';
 import { type Cluster, simHandle, type World } from 'ringmesh/sim';
 import { SimulatedBreaking } from './simulated-breaking.ts';
-import { attempt, copyThrough, readThrough, writeThrough } from './through.ts';
-import {
-  type Copy,
-  type KeyName,
-  type Mesh,
-  MeshProblem,
-  type Quorum,
-  type ReadAnswer,
-  type Told,
-  type Value,
-  type WriteReceipt,
-} from './types.ts';
+import { Through } from './through.ts';
+import { type Door, type Mesh, MeshProblem, type Told } from './types.ts';
 import { meshView, type MeshView } from './view.ts';
 
 /** What a frame may spend on the simulation, so that drawing stays smooth. */
@@ -82,27 +72,8 @@ export class SimulatedMesh implements Mesh {
     return () => void this.#listeners.delete(listener);
   }
 
-  placement({ bucket, key }: KeyName): Promise<Placement> {
-    return attempt(async () => this.#peer().placement(bucket, key));
-  }
-
-  async read(name: KeyName, quorum: Quorum, via?: string): Promise<ReadAnswer> {
-    return readThrough(this.#peer(via), name, quorum);
-  }
-
-  async write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt> {
-    return writeThrough(this.#peer(via), name, quorum, value, context);
-  }
-
-  copy = (peer: string, name: KeyName): Promise<Copy> => copyThrough(this.#peer(peer), name);
-
-  status(peer: string): Promise<PeerStatus | undefined> {
-    return attempt(async () => this.#peer(peer).status()).catch(() => undefined);
-  }
-
-  async repair(): Promise<void> {
-    await attempt(() => this.#peer().repair());
-  }
+  door = (peer?: string): Door => new Through(() => this.#peer(peer));
+  doorNear = this.door;
 
   close(): void {
     cancelAnimationFrame(this.#frame);
@@ -153,7 +124,7 @@ export class SimulatedMesh implements Mesh {
     const known = this.view.value;
     const { ringDigest } = handle.status();
     const ring = known?.ring.digest === ringDigest ? known.ring : handle.ring();
-    this.view.value = meshView(handle.members(), ring, viewer);
+    this.view.value = meshView(handle.members(), ring, [{ from: viewer, connections: handle.connections() }]);
   }
 
   /** The same eyes as long as they are open. */

@@ -24,7 +24,7 @@ interface Invitation {
 
 export async function connectSupervisor(): Promise<Supervisor | undefined> {
   const response = await fetch('/v1/demo', { cache: 'no-store' }).catch(() => undefined);
-  if (response?.ok !== true) return undefined;
+  if (response?.status !== 200) return undefined;
   const supervisor = new Supervisor((await response.json()) as Invitation);
   await supervisor.look().catch(() => undefined);
   return supervisor;

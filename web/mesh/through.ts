@@ -1,60 +1,70 @@
-/** Requests through the public handle of a peer that runs in this page: a simulated one, or the tab's own. */
+/** The door to a peer that runs in this page: a simulated one, or the tab's own. */
 
-import type { MeshPeer, Sibling as PublicSibling } from 'ringmesh';
+import type { Holdings, MeshPeer, Placement, Sibling as PublicSibling } from 'ringmesh';
 import { MeshError } from 'ringmesh';
-import {
-  type Copy,
-  type KeyName,
-  MeshProblem,
-  type Quorum,
-  type ReadAnswer,
-  type Sibling,
-  type Value,
-  type WriteReceipt,
-} from './types.ts';
+import * as types from './types.ts';
 
-export function readThrough(peer: MeshPeer, { bucket, key }: KeyName, { r, mode }: Quorum): Promise<ReadAnswer> {
-  return attempt(async () => {
-    const answer = await peer.bucket(bucket).get(key, { r, mode });
-    return { ...answer, siblings: answer.siblings.map(received) };
-  });
-}
+export class Through implements types.Door {
+  readonly #peer: () => MeshPeer;
 
-export function writeThrough(
-  peer: MeshPeer,
-  { bucket, key }: KeyName,
-  { w, mode }: Quorum,
-  value: Value | undefined,
-  context: string,
-): Promise<WriteReceipt> {
-  return attempt(() => {
-    const opened = peer.bucket(bucket);
-    const options = { w, mode, ...(context === '' ? {} : { context }) };
-    return value === undefined ? opened.delete(key, options) : opened.put(key, value.bytes, { ...options, contentType: value.contentType });
-  });
-}
+  /** `peer` may throw while it is down. */
+  constructor(peer: () => MeshPeer) {
+    this.#peer = peer;
+  }
 
-export async function copyThrough(peer: MeshPeer, { bucket, key }: KeyName): Promise<Copy> {
-  try {
-    const record = await peer.bucket(bucket).local(key);
-    if (record === undefined) return { type: 'nothing' };
-    return { type: 'kept', siblings: record.siblings.map(received), tombstones: record.tombstones, context: record.context };
-  } catch {
-    return { type: 'unknown' };
+  placement({ bucket, key }: types.KeyName): Promise<Placement> {
+    return attempt(async () => this.#peer().placement(bucket, key));
+  }
+
+  read({ bucket, key }: types.KeyName, { r, mode }: types.Quorum): Promise<types.ReadAnswer> {
+    return attempt(async () => {
+      const answer = await this.#peer().bucket(bucket).get(key, { r, mode });
+      return { ...answer, siblings: answer.siblings.map(received) };
+    });
+  }
+
+  write(
+    { bucket, key }: types.KeyName,
+    { w, mode }: types.Quorum,
+    value: types.Value | undefined,
+    context: string,
+  ): Promise<types.WriteReceipt> {
+    return attempt(() => {
+      const opened = this.#peer().bucket(bucket);
+      const options = { w, mode, ...(context === '' ? {} : { context }) };
+      return value === undefined
+        ? opened.delete(key, options)
+        : opened.put(key, value.bytes, { ...options, contentType: value.contentType });
+    });
+  }
+
+  copy({ bucket, key }: types.KeyName, of?: string): Promise<types.Copy> {
+    return attempt(async () => {
+      const record = await this.#peer().bucket(bucket).local(key, of);
+      return record === undefined ? { type: 'nothing' } : { ...record, type: 'kept', siblings: record.siblings.map(received) };
+    });
+  }
+
+  holdings(of?: string): Promise<Holdings> {
+    return attempt(() => this.#peer().holdings(of));
+  }
+
+  async repair(): Promise<void> {
+    await attempt(() => this.#peer().repair());
   }
 }
 
 /** Errors of a peer as those that the page knows. */
-export async function attempt<T>(act: () => Promise<T>): Promise<T> {
+async function attempt<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    if (error instanceof MeshError) throw new MeshProblem(error.code, error.message);
+    if (error instanceof MeshError) throw new types.MeshProblem(error.code, error.message);
     throw error;
   }
 }
 
-const received = ({ dot, value, contentType, time }: PublicSibling): Sibling => ({
+const received = ({ dot, value, contentType, time }: PublicSibling): types.Sibling => ({
   dot,
   time,
   value: { bytes: new Uint8Array(value), contentType: contentType ?? 'application/octet-stream' },

@@ -4,7 +4,7 @@
  */
 
 import type { ReadonlySignal } from '@preact/signals';
-import type { MeshEvent, Mode, PeerStatus, Placement, ReplicaReceipt } from 'ringmesh';
+import type { Holdings, MeshEvent, Mode, Placement, ReplicaReceipt } from 'ringmesh';
 import type { MeshView } from './view.ts';
 
 export interface KeyName {
@@ -47,10 +47,30 @@ export interface ReadAnswer {
 
 /** What one peer itself keeps of a key. */
 export type Copy =
-  | { readonly type: 'kept'; readonly siblings: readonly Sibling[]; readonly tombstones: readonly string[]; readonly context: string }
+  | {
+      readonly type: 'kept';
+      readonly siblings: readonly Sibling[];
+      readonly tombstones: readonly string[];
+      readonly context: string;
+      /** Peers that are away, for whom it keeps the copy. */
+      readonly keptFor: readonly string[];
+    }
   | { readonly type: 'nothing' }
-  /** Its own gateway cannot be asked from here. */
+  /** Nobody who can be asked from here has a connection with it. */
   | { readonly type: 'unknown' };
+
+/** A peer that can be asked, over HTTP or in this page. Whatever goes wrong is a MeshProblem. */
+export interface Door {
+  placement(name: KeyName, signal?: AbortSignal): Promise<Placement>;
+  read(name: KeyName, quorum: Quorum): Promise<ReadAnswer>;
+  /** Without a value it is a delete. An empty context says that the write knows of no earlier one. */
+  write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string): Promise<WriteReceipt>;
+  /** What a peer itself keeps: the one that is asked, or another one, which that one asks. */
+  copy(name: KeyName, of?: string): Promise<Copy>;
+  holdings(of?: string): Promise<Holdings>;
+  /** Lets the peer compare its trees with all others now. */
+  repair(): Promise<void>;
+}
 
 /** An event, and the peer in which it happened. */
 export interface Told {
@@ -95,14 +115,9 @@ export interface Mesh {
   /** Milliseconds of its own time. */
   now(): number;
   follow(listener: (told: Told) => void): () => void;
-  placement(name: KeyName, signal?: AbortSignal): Promise<Placement>;
-  /** `via`: the peer that is asked; by default the one whose eyes the page uses. */
-  read(name: KeyName, quorum: Quorum, via?: string): Promise<ReadAnswer>;
-  /** Without a value it is a delete. An empty context says that the write knows of no earlier one. */
-  write(name: KeyName, quorum: Quorum, value: Value | undefined, context: string, via?: string): Promise<WriteReceipt>;
-  copy(peer: string, name: KeyName): Promise<Copy>;
-  status(peer: string): Promise<PeerStatus | undefined>;
-  /** Lets the peer that the page asks compare its trees with all others now. */
-  repair(): Promise<void>;
+  /** To a peer; by default to the one whose eyes the page uses. */
+  door(peer?: string): Door;
+  /** To whoever can best say what this peer keeps. */
+  doorNear(peer: string): Door;
   close(): void;
 }

@@ -1,6 +1,6 @@
 /** What the page knows of the mesh at one moment, as one of its peers sees it. The parts of the page draw it; none of them changes it. */
 
-import type { MemberState, MemberView, RingView } from 'ringmesh';
+import type { ConnectionView, MemberState, MemberView, RingView } from 'ringmesh';
 import { peerHue, peerNames } from './names.ts';
 
 export interface MeshView {
@@ -12,15 +12,30 @@ export interface MeshView {
   readonly ring: RingView;
   /** The peer with whose eyes this is seen. */
   readonly self: string;
+  /** How these reach the others: the eyes, and this tab when it is a peer. */
+  readonly ways: readonly Ways[];
 }
 
-export function meshView(members: readonly MemberView[], ring: RingView, self: string, ownTab?: string): MeshView {
+interface Ways {
+  readonly from: string;
+  readonly connections: readonly ConnectionView[];
+}
+
+/** `ways`: those of the eyes come first. */
+export function meshView(members: readonly MemberView[], ring: RingView, ways: readonly [Ways, ...Ways[]], ownTab?: string): MeshView {
   const names = peerNames(members, ownTab);
   const order = new Intl.Collator(undefined, { numeric: true });
   const byName = members.toSorted((a, b) => order.compare(names.get(a.peer) ?? '', names.get(b.peer) ?? ''));
   // Hues are given in the order of the first look.
   for (const { peer } of byName) peerHue(peer);
-  return { members: byName, seated: byName.filter((member) => member.state !== 'left' && member.state !== 'removed'), names, ring, self };
+  return {
+    members: byName,
+    seated: byName.filter((member) => member.state !== 'left' && member.state !== 'removed'),
+    names,
+    ring,
+    self: ways[0].from,
+    ways,
+  };
 }
 
 export const nameIn = (view: MeshView | undefined, peer: string): string => view?.names.get(peer) ?? `…${peer.slice(-5)}`;

@@ -4,12 +4,12 @@ import type { ReplicaReceipt } from 'ringmesh';
 import { shortDot, shown, textOf } from '../mesh/values.ts';
 import type { ReadAnswer, Sibling } from '../mesh/types.ts';
 import type { Answer } from '../requests.ts';
-import { answer, ask, busy, requests, text } from '../state.ts';
+import { answer, ask, busy, requests, tab, text } from '../state.ts';
 import { headline, replicaText } from './answer-text.ts';
-import { Button, msText, PeerName } from './bits.tsx';
+import { Button, msText, PeerName, Table } from './bits.tsx';
 import { RaceOf } from './race.tsx';
 
-type Read = Extract<Answer, { type: 'read' }>;
+export type Read = Extract<Answer, { type: 'read' }>;
 
 const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 const dayOf = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
@@ -38,7 +38,8 @@ export function AnswerPanel() {
   );
 }
 
-function Siblings({ read }: { readonly read: Read }) {
+/** The values of a read, side by side; several of them can be settled. */
+export function Siblings({ read }: { readonly read: Read }) {
   const { siblings } = read.answer;
   if (siblings.length === 0) return null;
   const isConflict = siblings.length > 1;
@@ -51,7 +52,13 @@ function Siblings({ read }: { readonly read: Read }) {
         ))}
       </div>
       {isConflict ? (
-        <Button look="quiet" onClick={() => (text.value = mergedText(read.answer))}>
+        <Button
+          look="quiet"
+          onClick={() => {
+            tab.value = 'try';
+            text.value = mergedText(read.answer);
+          }}
+        >
           Merge by hand
         </Button>
       ) : null}
@@ -59,7 +66,7 @@ function Siblings({ read }: { readonly read: Read }) {
   );
 }
 
-export function SiblingCard({ sibling, onKeep }: { readonly sibling: Sibling; readonly onKeep?: (() => unknown) | undefined }) {
+function SiblingCard({ sibling, onKeep }: { readonly sibling: Sibling; readonly onKeep?: (() => unknown) | undefined }) {
   return (
     <article class="sibling">
       <pre tabIndex={0} role="group" aria-label="Value">
@@ -82,26 +89,16 @@ function timeText(time: number): string {
 
 function Replicas({ replicas }: { readonly replicas: readonly ReplicaReceipt[] }) {
   return (
-    <table class="replicas">
-      <caption>Who said what</caption>
-      <thead>
-        <tr>
-          <th scope="col">Peer</th>
-          <th scope="col">Role</th>
-          <th scope="col">What it said</th>
+    <Table class="replicas" caption="Who said what" columns={['Peer', 'Role', 'What it said']}>
+      {replicas.map((replica) => (
+        <tr key={replica.peer} class={replica.state}>
+          <th scope="row">
+            <PeerName peer={replica.peer} />
+          </th>
+          <td>{{ primary: 'owner', fallback: 'stand-in', gaining: 'owner soon' }[replica.role]}</td>
+          <td>{replicaText(replica)}</td>
         </tr>
-      </thead>
-      <tbody>
-        {replicas.map((replica) => (
-          <tr key={replica.peer} class={replica.state}>
-            <th scope="row">
-              <PeerName peer={replica.peer} />
-            </th>
-            <td>{{ primary: 'owner', fallback: 'stand-in', gaining: 'owner soon' }[replica.role]}</td>
-            <td>{replicaText(replica)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }

@@ -20,6 +20,32 @@ export function PeerName({ peer }: { readonly peer: string }) {
   );
 }
 
+interface TableProperties {
+  readonly class: string;
+  readonly caption: string;
+  readonly columns: readonly string[];
+  /** Its rows. */
+  readonly children: ComponentChildren;
+}
+
+export function Table({ class: look, caption, columns, children }: TableProperties) {
+  return (
+    <table class={look}>
+      <caption>{caption}</caption>
+      <thead>
+        <tr>
+          {columns.map((column) => (
+            <th key={column} scope="col">
+              {column}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  );
+}
+
 interface ButtonProperties {
   readonly children: ComponentChildren;
   readonly onClick: () => unknown;
@@ -66,5 +92,10 @@ export function Slider({ label, value, min, max, step = 1, said, onInput }: Slid
 }
 
 export const msText = (ms: number): string => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+
+export function bytesText(bytes: number): string {
+  const [unit, size] = bytes < 1e6 ? (['kB', 1e3] as const) : bytes < 1e9 ? (['MB', 1e6] as const) : (['GB', 1e9] as const);
+  return bytes < 1000 ? `${bytes} B` : `${(bytes / size).toFixed(1)} ${unit}`;
+}
 
 export const plural = (count: number, word: string): string => `${count.toLocaleString('en')} ${word}${count === 1 ? '' : 's'}`;

@@ -3,19 +3,17 @@
  * something was written or told.
  */
 
-import { useSignal, useSignalEffect } from '@preact/signals';
-import { useRef } from 'preact/hooks';
 import type { Placement } from 'ringmesh';
-import type { Copy, KeyName, Mesh } from '../mesh/types.ts';
+import { type Copy, MeshProblem } from '../mesh/types.ts';
 import { shortDot, shown } from '../mesh/values.ts';
 import { memberIn } from '../mesh/view.ts';
-import { answer, ask, keyName, mesh, placement, quorum, request, requests, touched, told, view } from '../state.ts';
-import { SiblingCard } from './answer.tsx';
-import { Button, PeerName } from './bits.tsx';
+import { answer, keyName, mesh, placement, request, view } from '../state.ts';
+import { Siblings } from './answer.tsx';
+import { Button, PeerName, Table } from './bits.tsx';
+import { useLook } from './look.ts';
 import { KeyFields } from './request-form.tsx';
 
 const fallbacksAsked = 3;
-const lookAgainMs = 400;
 
 export function KeyXray() {
   const copies = useCopies();
@@ -50,61 +48,45 @@ type Copies = ReadonlyMap<string, Copy>;
 
 /** What the primaries and the first fallbacks hold now. */
 function useCopies(): Copies {
-  const copies = useSignal<Copies>(new Map());
-  const lookedAt = useRef(0);
-  useSignalEffect(() => {
-    void touched.value;
-    void told.value;
+  const copies = useLook(() => {
     const [asked, name, placed] = [mesh.value, keyName.value, placement.value];
     if (asked === undefined || name === undefined || placed === undefined) return undefined;
-    // However much is told meanwhile, the next look is not put off by it.
-    const timer = setTimeout(
-      () => {
-        lookedAt.current = performance.now();
-        void look(asked, name, placed).then((found) => {
-          if (mesh.peek() === asked && keyName.peek() === name) copies.value = found;
-        });
-      },
-      Math.max(0, lookedAt.current + lookAgainMs - performance.now()),
-    );
-    return () => clearTimeout(timer);
+    const copyOf = async (peer: string): Promise<Copy> => {
+      try {
+        return await asked.doorNear(peer).copy(name, peer);
+      } catch (error) {
+        if (error instanceof MeshProblem) return { type: 'unknown' };
+        throw error;
+      }
+    };
+    const ask = async (): Promise<Copies> =>
+      new Map(await Promise.all(candidates(placed).map(async (peer) => [peer, await copyOf(peer)] as const)));
+    return { at: JSON.stringify([asked.kind, name, placed.primaries]), ask };
   });
-  return copies.value;
+  return copies ?? new Map<string, Copy>();
 }
 
 const candidates = (placed: Placement): string[] => [...placed.primaries, ...placed.fallbacks.slice(0, fallbacksAsked)];
 
-async function look(asked: Mesh, name: KeyName, placed: Placement): Promise<Copies> {
-  return new Map(await Promise.all(candidates(placed).map(async (peer) => [peer, await asked.copy(peer, name)] as const)));
-}
-
 function CopyTable({ placed, copies }: { readonly placed: Placement; readonly copies: Copies }) {
   const rows = candidates(placed).filter((peer) => placed.primaries.includes(peer) || hasVersions(copies.get(peer)));
   return (
-    <table class="copies">
-      <caption>What each peer itself holds</caption>
-      <thead>
-        <tr>
-          <th scope="col">Peer</th>
-          <th scope="col">Part</th>
-          <th scope="col">Versions and values</th>
+    <Table class="copies" caption="What each peer itself holds" columns={['Peer', 'Part', 'Versions and values']}>
+      {rows.map((peer) => (
+        <tr key={peer}>
+          <th scope="row">
+            <PeerName peer={peer} />
+            <span class={`state ${memberIn(view.value, peer)?.state ?? ''}`}> {stateNote(peer)}</span>
+          </th>
+          <td>
+            <Part placed={placed} peer={peer} copy={copies.get(peer)} />
+          </td>
+          <td>
+            <CopyText copy={copies.get(peer)} />
+          </td>
         </tr>
-      </thead>
-      <tbody>
-        {rows.map((peer) => (
-          <tr key={peer}>
-            <th scope="row">
-              <PeerName peer={peer} />
-              <span class={`state ${memberIn(view.value, peer)?.state ?? ''}`}> {stateNote(peer)}</span>
-            </th>
-            <td>{partOf(placed, peer)}</td>
-            <td>
-              <CopyText copy={copies.get(peer)} />
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   );
 }
 
@@ -115,9 +97,20 @@ function stateNote(peer: string): string {
   return state === undefined || state === 'alive' ? '' : state;
 }
 
-function partOf({ primaries }: Placement, peer: string): string {
-  const index = primaries.indexOf(peer);
-  return index >= 0 ? `owner ${index + 1}` : 'stand-in: keeps it for an owner that is away';
+/** Owner or not, and for whom a hint waits here. */
+function Part({ placed, peer, copy }: { readonly placed: Placement; readonly peer: string; readonly copy: Copy | undefined }) {
+  const index = placed.primaries.indexOf(peer);
+  const keptFor = copy?.type === 'kept' ? copy.keptFor : [];
+  return (
+    <>
+      {index >= 0 ? `owner ${index + 1}` : keptFor.length > 0 ? 'stand-in' : 'no owner: goes when all owners have it'}
+      {keptFor.map((owner) => (
+        <span class="waits" key={owner}>
+          a hint waits for <PeerName peer={owner} />
+        </span>
+      ))}
+    </>
+  );
 }
 
 function CopyText({ copy }: { readonly copy: Copy | undefined }) {
@@ -143,9 +136,12 @@ function CopyText({ copy }: { readonly copy: Copy | undefined }) {
 function Verdict({ placed, copies }: { readonly placed: Placement; readonly copies: Copies }) {
   const owners = placed.primaries.map((peer) => copies.get(peer)).filter((copy) => copy !== undefined && copy.type !== 'unknown');
   const versions = new Set(owners.map((copy) => (copy?.type === 'kept' ? copy.context : '')));
+  const values = Math.max(0, ...owners.map((copy) => (copy?.type === 'kept' ? copy.siblings.length : 0)));
   if (owners.length === 0) return null;
   const asked = `${owners.length} of ${placed.primaries.length} owners can be looked at`;
   if (versions.size > 1) return <p class="verdict warning">{asked}, and they differ: a read or the next exchange repairs that.</p>;
+  if (values > 1)
+    return <p class="verdict warning">{`${asked}, and they hold the same: ${values} values side by side. Read it to settle that.`}</p>;
   return <p class="verdict good">{asked}, and they hold the same.</p>;
 }
 
@@ -157,15 +153,7 @@ function Settle() {
   return (
     <section aria-label="Settle the conflict">
       <h3 class="warning">{got.answer.siblings.length} values, none lost</h3>
-      <div class="siblings">
-        {got.answer.siblings.map((sibling) => (
-          <SiblingCard
-            key={sibling.dot}
-            sibling={sibling}
-            onKeep={() => ask(requests?.resolve(got.name, quorum.value, sibling.value, got.answer.context))}
-          />
-        ))}
-      </div>
+      <Siblings read={got} />
     </section>
   );
 }

@@ -76,9 +76,9 @@ async function measure(measured: Mesh, r: number, w: number): Promise<Cell> {
     const name = { bucket: bucketName, key: `${Math.random().toString(36).slice(2)}-${round}` };
     const [writer, reader] = [both[round % both.length], both[(round + 1) % both.length]];
     const began = measured.now();
-    await measured.write(name, quorum, textValue(`${round}`), '', writer);
+    await measured.door(writer).write(name, quorum, textValue(`${round}`), '');
     const written = measured.now();
-    const answer = await measured.read(name, quorum, reader);
+    const answer = await measured.door(reader).read(name, quorum);
     puts.push(written - began);
     gets.push(measured.now() - written);
     if (answer.siblings.every(({ value }) => textOf(value) !== `${round}`)) missed++;

@@ -1,12 +1,13 @@
 /** The peers as a list: name, state and share at a glance, the rest of the chosen one below it. With hundreds of peers it shows some, and finds the others by name. */
 
-import { useSignal, useSignalEffect } from '@preact/signals';
-import type { MemberView, PeerStatus } from 'ringmesh';
+import { useSignal } from '@preact/signals';
+import type { MemberView } from 'ringmesh';
 import { peerHue, percent } from '../mesh/names.ts';
-import { classText, memberIn, nameIn, stateText } from '../mesh/view.ts';
-import { breaking, chosen, ledger, lit, mesh, told, view } from '../state.ts';
+import { nameIn } from '../mesh/view.ts';
+import { breaking, chosen, lit, view } from '../state.ts';
 import { choose } from '../ring/ring.tsx';
 import { plural } from './bits.tsx';
+import { Facts } from './facts.tsx';
 
 /** A bar of full length stands for at least this share, so that equal peers do not all look full. */
 const barMin = 0.4;
@@ -61,42 +62,3 @@ function PeerRow({ member, full }: { readonly member: MemberView; readonly full:
     </li>
   );
 }
-
-function Facts({ member }: { readonly member: MemberView }) {
-  const status = useSignal<PeerStatus | undefined>(undefined);
-  useSignalEffect(() => {
-    void view.value;
-    void mesh.value?.status(member.peer).then((found) => (status.value = found));
-  });
-  return <dl>{factsOf(member, status.value).map(([name, fact]) => [<dt key={name}>{name}</dt>, <dd key={`${name} fact`}>{fact}</dd>])}</dl>;
-}
-
-function reachOf(member: MemberView): string {
-  if (member.self) return 'the page looks through its eyes';
-  const eyes = nameIn(view.value, view.value?.self ?? '');
-  if (!member.connected) return `no connection with ${eyes} now`;
-  const trip = member.roundTripMs === undefined ? '' : `, ${member.roundTripMs.toFixed(1)} ms there and back`;
-  return `connected with ${eyes}${trip}`;
-}
-
-function factsOf(member: MemberView, status: PeerStatus | undefined): [name: string, fact: string][] {
-  void told.value;
-  const waiting = ledger.piles.filter(({ holder }) => holder === member.peer).reduce((sum, pile) => sum + pile.waiting, 0);
-  return [
-    ['State', stateText[member.state]],
-    ['Share', `${percent(member.share)} of all copies, by ${plural(member.weight, 'place')} on the ring`],
-    ['Class', classText[member.class]],
-    ['Host', member.host],
-    ['Path', reachOf(member)],
-    ['Hints', `${plural(waiting, 'write')} kept for others${status === undefined ? '' : `, for ${plural(status.hints, 'owner')}`}`],
-    ...(status === undefined ? [] : [['Storage', storageText(status)] as [string, string]]),
-    ['Id', member.peer],
-    ['Addresses', member.addresses.join(', ') || 'none: it dials others'],
-    ...(member.gateway === undefined ? [] : [['Gateway', member.gateway] as [string, string]]),
-  ];
-}
-
-const storageText = ({ storage }: PeerStatus): string =>
-  `${storage.durable ? 'survives a crash' : 'in memory only'}, ${storage.healthy ? 'works' : 'fails'}`;
-
-export const chosenMember = (): MemberView | undefined => memberIn(view.value, chosen.value);

@@ -5,7 +5,7 @@ import { max } from 'd3-array';
 import { scaleLinear } from 'd3-scale';
 import { type Exchange, foundDifference, type HintPile, type Level, type Transfer } from '../mesh/ledger.ts';
 import { attempt, ledger, mesh, told } from '../state.ts';
-import { Button, PeerName, plural } from './bits.tsx';
+import { bytesText, Button, PeerName, plural } from './bits.tsx';
 
 const exchangesShown = 4;
 
@@ -61,7 +61,7 @@ function Transfers({ transfers }: { readonly transfers: readonly Transfer[] }) {
       {transfers.map(({ by, partitions, partitionsDone, keys, bytes, waitsFor }) => (
         <p class="measure" key={by}>
           <span>
-            <PeerName peer={by} /> {partitionsDone === partitions ? 'has' : 'copies'} {plural(keys, 'key')}, {(bytes / 1000).toFixed(1)} kB
+            <PeerName peer={by} /> {partitionsDone === partitions ? 'has' : 'copies'} {plural(keys, 'key')}, {bytesText(bytes)}
             {waitsFor === '' ? null : (
               <>
                 , waits for <PeerName peer={waitsFor} />
@@ -82,7 +82,7 @@ function Exchanges({ exchanges }: { readonly exchanges: readonly Exchange[] }) {
   const busy = useSignal(false);
   const compare = async (): Promise<void> => {
     busy.value = true;
-    await attempt(mesh.value?.repair());
+    await attempt(mesh.value?.door().repair());
     busy.value = false;
   };
   const telling = exchanges.slice(0, exchangesShown);

@@ -8,8 +8,13 @@ import { standInOf } from '../mesh/stand-in.ts';
 import type { Told } from '../mesh/types.ts';
 import { type MeshView, nameIn } from '../mesh/view.ts';
 import { breaking, chosen, lit, onTold, placement, view } from '../state.ts';
+import { PeerName } from '../parts/bits.tsx';
+import { Facts } from '../parts/facts.tsx';
 import { Dots } from './dots.ts';
 import { linkPath, markPoint, ownedArcs, seat, seatRadius, size, track } from './shapes.ts';
+
+/** The peer whose seat or arcs are pointed at, or whose seat has the focus. */
+const pointed = signal<string | undefined>(undefined);
 
 export type Colouring = 'peer' | 'class' | 'state';
 export const colouring = signal<Colouring>('peer');
@@ -42,6 +47,7 @@ export function Ring() {
         ) : null}
       </svg>
       <canvas ref={canvas} aria-hidden="true" />
+      {seen === undefined ? null : <PointedAt view={seen} />}
     </div>
   );
 }
@@ -78,8 +84,8 @@ function Arcs({ view: { ring, members } }: Drawn) {
             d={paths[index]}
             class={`arc ${byPeer.get(peer)?.state ?? ''}${lit.value === peer ? ' lit' : ''}`}
             style={{ '--hue': hues[index] }}
-            onPointerEnter={() => (lit.value = peer)}
-            onPointerLeave={() => (lit.value = undefined)}
+            onPointerEnter={() => point(peer)}
+            onPointerLeave={() => point(undefined)}
             onClick={() => choose(peer)}
           />
         ))}
@@ -163,8 +169,8 @@ function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatPropertie
   const paused = breaking.value?.lives.value.get(peer) === 'paused';
   const sign = state === 'dead' ? '×' : paused ? '‖' : state === 'suspect' ? '?' : '';
   const classes = ['seat', state, isSelf && 'self', holds && 'holds', peer === chosen.value && 'chosen'].filter(Boolean).join(' ');
-  const enter = (): void => void (lit.value = peer);
-  const leave = (): void => void (lit.value = undefined);
+  const enter = (): void => point(peer);
+  const leave = (): void => point(undefined);
   return (
     <g
       role="button"
@@ -172,6 +178,7 @@ function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatPropertie
       class={classes}
       style={{ '--hue': hueOf(member, colouring.value), transform: `translate(${x}px, ${y}px)` }}
       aria-label={`${name}: ${paused ? 'standing still' : state}, holds ${percent(member.share)} of the copies${isSelf ? ', the page looks through its eyes' : ''}`}
+      aria-describedby={pointed.value === peer ? 'pointed' : undefined}
       onPointerEnter={enter}
       onPointerLeave={leave}
       onFocus={enter}
@@ -179,7 +186,6 @@ function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatPropertie
       onClick={() => choose(peer)}
       onKeyDown={onKeyDown}
     >
-      <title>{name}</title>
       {member.class === 'server' ? (
         <circle class="body" r={radius} />
       ) : (
@@ -196,6 +202,32 @@ function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatPropertie
         </text>
       )}
     </g>
+  );
+}
+
+function point(peer: string | undefined): void {
+  pointed.value = peer;
+  lit.value = peer;
+}
+
+/** What there is to know of the peer that is pointed at, on the side of its seat where there is more room. */
+function PointedAt({ view: { seated } }: Drawn) {
+  const index = seated.findIndex(({ peer }) => peer === pointed.value);
+  const member = seated[index];
+  if (member === undefined) return null;
+  const { x, y } = seat(index, seated.length);
+  return (
+    <div
+      role="tooltip"
+      id="pointed"
+      class={`card pointed ${y > 0 ? 'above' : 'below'}`}
+      style={{ '--x': x / size + 0.5, '--y': y / size + 0.5 }}
+    >
+      <h3>
+        <PeerName peer={member.peer} />
+      </h3>
+      <Facts key={member.peer} member={member} short />
+    </div>
   );
 }
 
@@ -266,6 +298,6 @@ export function useSoundChoice(): void {
     const members = view.value?.members ?? [];
     const isThere = (peer: string | undefined): boolean => members.some((member) => member.peer === peer);
     if (chosen.value !== undefined && !isThere(chosen.value)) chosen.value = undefined;
-    if (lit.value !== undefined && !isThere(lit.value)) lit.value = undefined;
+    if (lit.value !== undefined && !isThere(lit.value)) point(undefined);
   });
 }

@@ -12,7 +12,7 @@ import type { MemberView } from 'ringmesh';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSimulation } from '../../../src/sim/run.ts';
 import { browserTimeoutMs, launchBrowser } from '../helpers/browser.ts';
-import { freePort, startDemo } from '../helpers/demo.ts';
+import { freePort, startDemo, supervise } from '../helpers/demo.ts';
 import { http, jsonOf } from '../helpers/mesh.ts';
 import { projectFolder, temporaryFolder, until, type Running } from '../helpers/processes.ts';
 
@@ -75,14 +75,6 @@ async function seriousProblems(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.slice(0, 3).map((node) => `${id}: ${node.target.join(' ')} ${node.failureSummary ?? ''}`));
 }
 
-/** What the page's own script asks of the supervisor. */
-async function supervise(path: string, body: unknown = {}): Promise<void> {
-  const { url: supervisor, token } = jsonOf<{ url: string; token: string }>(await http(url, 'GET', '/v1/demo'));
-  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' };
-  const answer = await http(supervisor, 'POST', `/v1/demo${path}`, { body: JSON.stringify(body), headers });
-  expect(answer.status).toBe(200);
-}
-
 async function tellAllStories(page: Page): Promise<void> {
   await press(page, 'Take the tour');
   await story(page, 'Story 1 of 6: Write and read with a quorum');
@@ -100,7 +92,7 @@ async function tellAllStories(page: Page): Promise<void> {
   await answered(page, 'Written');
   await press(page, 'Show the X-ray');
   await page
-    .getByRole('row', { name: /stand-in: keeps it for an owner that is away/ })
+    .getByRole('row', { name: /stand-in ?a hint waits for peer-\d/ })
     .first()
     .waitFor();
   await press(page, 'Next story');
@@ -208,7 +200,7 @@ describe('the page of the demo', { timeout: 240_000 }, () => {
     const [tabs, others] = [true, false].map((isTab) =>
       members.filter((member) => (member.class === 'tab') === isTab).map(({ peer }) => peer),
     );
-    await supervise('/split', { sides: [others, tabs] });
+    await supervise(url, '/split', { sides: [others, tabs] });
     await seen(ada, 'Alone for now');
     const noteOf = (page: Page): Locator => page.getByRole('article').getByRole('textbox', { name: 'Text of the note' });
     const change = async (page: Page, text: string): Promise<void> => {
@@ -220,7 +212,7 @@ describe('the page of the demo', { timeout: 240_000 }, () => {
     const grace = await open({ path: '/board.html' });
     await grace.getByRole('article').getByRole('img').waitFor();
     await change(grace, 'Buy two bottles of milk');
-    await supervise('/heal');
+    await supervise(url, '/heal');
     const conflict = grace.getByRole('article', { name: 'Note with a conflict' });
     await conflict.waitFor();
     await shoot(grace, 'board-conflict');

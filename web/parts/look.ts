@@ -1,0 +1,46 @@
+/** Looks at something of the mesh again and again while a part of the page shows it. */
+
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import { MeshProblem } from '../mesh/types.ts';
+import { told, touched } from '../state.ts';
+
+const lookAgainMs = 400;
+
+interface Look<T> {
+  /** What is looked at: an answer that comes when it is something else already does not count. */
+  readonly at: string;
+  readonly ask: () => Promise<T>;
+}
+
+/**
+ * What the last look has found; undefined before the first one, and when it could not be found out. Looks anew when something was told or written or a signal has changed
+ * that `prepare` reads, and at most every 400 ms: however much is told meanwhile, the next look is not put off by it.
+ */
+export function useLook<T>(prepare: () => Look<T> | undefined): T | undefined {
+  const found = useSignal<T | undefined>(undefined);
+  const lookedAt = useRef(0);
+  const latest = useRef('');
+  useSignalEffect(() => {
+    void touched.value;
+    void told.value;
+    const look = prepare();
+    if (look === undefined) return undefined;
+    latest.current = look.at;
+    const take = (value: T | undefined): void => {
+      if (latest.current === look.at) found.value = value;
+    };
+    const timer = setTimeout(
+      () => {
+        lookedAt.current = performance.now();
+        look.ask().then(take, (error: unknown) => {
+          if (!(error instanceof MeshProblem)) throw error;
+          take(undefined);
+        });
+      },
+      Math.max(0, lookedAt.current + lookAgainMs - performance.now()),
+    );
+    return () => clearTimeout(timer);
+  });
+  return found.value;
+}
