@@ -32,7 +32,7 @@ interface Waiting {
   aborted: boolean;
 }
 
-const nothing: ExchangeResult = { different: 0, received: 0, sent: 0, bytes: 0, compared: new Set(), skipped: 0, failure: undefined };
+const nothing: ExchangeResult = { different: 0, received: 0, sent: 0, bytes: 0, compared: [], skipped: 0, failure: undefined };
 
 export class AntiEntropy {
   readonly #env: Environment;
@@ -154,7 +154,7 @@ export class AntiEntropy {
       done: (then, { failure, compared, skipped, ...found }) => {
         const next = {
           ...addCounts(sum, found),
-          compared: new Set([...sum.compared, ...compared]),
+          compared: sum.compared.length === 0 ? compared : [...new Set([...sum.compared, ...compared])],
           skipped: sum.skipped + skipped,
           failure,
         };

@@ -16,6 +16,8 @@ import type { Placement } from './placement.ts';
 import type { Trees } from './trees.ts';
 
 const groupsMax = 64;
+const groupsOf = (partitions: number): number => Math.min(groupsMax, partitions);
+const groupSizeOf = (partitions: number): number => partitions / groupsOf(partitions);
 
 /** All members that hold some partition together with this one, by the ring, for buckets with one of these n. */
 export function sharers(
@@ -35,20 +37,34 @@ export function sharers(
   return [...found].sort();
 }
 
-/** Digests of groups by the roots in them: from one comparison to the next few groups change. */
-const groupDigests = new WeakMap<Trees, Map<ByteString, ByteString>>();
-const groupDigestsMax = 4096;
+/** Digests as they were at the last comparison: from one to the next few groups change. */
+interface KnownDigests {
+  /** Of these partitions: a placement names the same ones with the same list. */
+  readonly chosen: readonly number[];
+  /** By group: how often the trees in it had changed, and its digest then. */
+  readonly changes: Float64Array;
+  readonly groups: ByteString[];
+  all: ByteString | undefined;
+}
+
+const pairsMax = 1024;
+const known = new WeakMap<Trees, Map<string, KnownDigests>>();
+
+interface Chosen {
+  readonly total: number;
+  readonly chosen: readonly number[];
+}
 
 export class Comparison {
   readonly #partitions: number;
   /** By partition; undefined where this peer has nothing with this n. */
   readonly #trees: ReadonlyMap<number, MerkleTree | undefined>;
-  readonly #known: Map<ByteString, ByteString>;
+  readonly #known: KnownDigests;
 
-  private constructor(partitions: number, trees: ReadonlyMap<number, MerkleTree | undefined>, known: Map<ByteString, ByteString>) {
+  private constructor(partitions: number, trees: ReadonlyMap<number, MerkleTree | undefined>, digests: KnownDigests) {
     this.#partitions = partitions;
     this.#trees = trees;
-    this.#known = known;
+    this.#known = digests;
   }
 
   /** Reads the trees that this peer shares with another one by the ring that it knows now. */
@@ -60,71 +76,67 @@ export class Comparison {
     n: number,
     done: (now: Instant, result: Comparison | MeshError) => void,
   ): void {
-    const { partitions } = placement.ring;
-    const shared = new Map<number, MerkleTree | undefined>();
-    // Empty trees would cost as much memory as full ones.
-    const isEmpty = !trees.replicaCounts.includes(n);
-    const next = (then: Instant, from: number): void => {
-      for (let partition = from; partition < partitions; partition++) {
-        const primaries = placement.primaries(partition, n);
-        if (!pair.every((peer) => primaries.includes(peer))) continue;
-        const known = isEmpty ? undefined : trees.loaded(partition, n);
-        if (isEmpty || known !== undefined) shared.set(partition, known);
-        else
-          return trees.tree(then, partition, n, (later, tree) => (tree instanceof MeshError ? done(later, tree) : next(later, partition)));
-      }
-      let known = groupDigests.get(trees);
-      if (known === undefined || known.size > groupDigestsMax) groupDigests.set(trees, (known = new Map()));
-      done(then, new Comparison(partitions, shared, known));
-    };
-    next(now, 0);
+    const chosen = placement.shared(pair, n);
+    const total = placement.ring.partitions;
+    let byPair = known.get(trees);
+    if (byPair === undefined) known.set(trees, (byPair = new Map<string, KnownDigests>()));
+    const name = `${n} ${pair.join(' ')}`;
+    let digests = byPair.get(name);
+    if (byPair.size > pairsMax) byPair.clear();
+    if (digests?.chosen !== chosen) byPair.set(name, (digests = noDigests({ total, chosen })));
+    Comparison.#read(now, trees, { total, chosen }, n, digests, done);
   }
 
   /** Reads the trees of these partitions, whoever owns them: for the two lower levels, where nodes name their partitions. */
-  static of(
+  static of(now: Instant, trees: Trees, partitions: Chosen, n: number, done: (now: Instant, result: Comparison | MeshError) => void): void {
+    Comparison.#read(now, trees, partitions, n, noDigests(partitions), done);
+  }
+
+  static #read(
     now: Instant,
     trees: Trees,
-    partitions: { readonly total: number; readonly chosen: readonly number[] },
+    { total, chosen }: Chosen,
     n: number,
+    digests: KnownDigests,
     done: (now: Instant, result: Comparison | MeshError) => void,
   ): void {
     const read = new Map<number, MerkleTree | undefined>();
     // Empty trees would cost as much memory as full ones.
     const isEmpty = !trees.replicaCounts.includes(n);
     const next = (then: Instant, from: number): void => {
-      for (let index = from; index < partitions.chosen.length; index++) {
-        const partition = partitions.chosen[index] ?? 0;
-        const known = isEmpty ? undefined : trees.loaded(partition, n);
-        if (isEmpty || known !== undefined) read.set(partition, known);
-        else return trees.tree(then, partition, n, (later, tree) => (tree instanceof MeshError ? done(later, tree) : next(later, index)));
+      for (let index = from; index < chosen.length; index++) {
+        const partition = chosen[index] ?? 0;
+        const tree = isEmpty ? undefined : trees.loaded(partition, n);
+        if (isEmpty || tree !== undefined) read.set(partition, tree);
+        else
+          return trees.tree(then, partition, n, (later, error) => (error instanceof MeshError ? done(later, error) : next(later, index)));
       }
-      done(then, new Comparison(partitions.total, read, new Map()));
+      done(then, new Comparison(total, read, digests));
     };
     next(now, 0);
   }
 
   /** Those that are compared. */
-  get partitions(): ReadonlySet<number> {
-    return new Set(this.#trees.keys());
-  }
-
-  get #groups(): number {
-    return Math.min(groupsMax, this.#partitions);
+  get partitions(): readonly number[] {
+    return this.#known.chosen;
   }
 
   get #groupSize(): number {
-    return this.#partitions / this.#groups;
+    return groupSizeOf(this.#partitions);
   }
 
   get digest(): ByteString {
-    return digestOf(this.below('all', 0));
+    this.#digestGroups();
+    this.#known.all ??= digestOf(this.#known.groups);
+    return this.#known.all;
   }
 
   /** The digests of a node's children. */
   below(level: CompareLevel, node: number): readonly ByteString[] {
     switch (level) {
       case 'all':
-        return Array.from({ length: this.#groups }, (_, group) => this.#groupDigest(this.below('group', group)));
+        this.#digestGroups();
+        return this.#known.groups;
       case 'group':
         return Array.from({ length: this.#groupSize }, (_, index) => this.#trees.get(node * this.#groupSize + index)?.root ?? emptyDigest);
       case 'partition':
@@ -137,11 +149,22 @@ export class Comparison {
     }
   }
 
-  #groupDigest(roots: readonly ByteString[]): ByteString {
-    const name = roots.join('') as ByteString;
-    let digest = this.#known.get(name);
-    if (digest === undefined) this.#known.set(name, (digest = digestOf(roots)));
-    return digest;
+  /** Digests the groups anew in which a tree has changed. */
+  #digestGroups(): void {
+    const { changes, groups } = this.#known;
+    const size = this.#groupSize;
+    const found = new Float64Array(groups.length);
+    for (const [partition, tree] of this.#trees) {
+      const group = Math.floor(partition / size);
+      // Counters only rise: where their sum is the same, each of them is.
+      found[group] = (found[group] ?? 0) + (tree?.changes ?? 0);
+    }
+    for (let group = 0; group < groups.length; group++) {
+      if (found[group] === changes[group]) continue;
+      changes[group] = found[group] ?? 0;
+      groups[group] = digestOf(this.below('group', group));
+      this.#known.all = undefined;
+    }
   }
 
   /** The children of these nodes whose digests are not the other peer's, numbered within the next level; with `heldOnly` those that are empty here are passed over. */
@@ -157,4 +180,10 @@ export class Comparison {
     }
     return found;
   }
+}
+
+/** Trees that never changed are empty, and so is a group of them. */
+function noDigests({ total, chosen }: Chosen): KnownDigests {
+  const groups = groupsOf(total);
+  return { chosen, changes: new Float64Array(groups), groups: Array<ByteString>(groups).fill(emptyDigest), all: undefined };
 }

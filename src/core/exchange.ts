@@ -36,7 +36,7 @@ export const addCounts = (a: ExchangeCounts, b: ExchangeCounts): ExchangeCounts 
 
 export interface ExchangeResult extends ExchangeCounts {
   /** The partitions that were compared; none when the run ended early. */
-  readonly compared: ReadonlySet<number>;
+  readonly compared: readonly number[];
   /** Keys that could not be repaired now. */
   readonly skipped: number;
   /** Why the run ended early, if it did. */
@@ -108,7 +108,7 @@ export class ExchangeRun {
 
   #end(now: Instant, failure?: string): void {
     const compared = failure === undefined ? this.#comparison?.partitions : undefined;
-    this.#options.done(now, { ...this.#counts, compared: compared ?? new Set(), skipped: this.#skipped, failure });
+    this.#options.done(now, { ...this.#counts, compared: compared ?? [], skipped: this.#skipped, failure });
   }
 
   #next(now: Instant): void {

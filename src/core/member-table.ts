@@ -12,7 +12,7 @@ import { sha256 } from './hash.ts';
 import type { Identity } from './identity.ts';
 import type { PeerId } from './ids.ts';
 import type { MemberRecord, MemberSummary, Removal, SignedMember, Suspicion } from './messages.ts';
-import { type Joiner, type Movers, Placement } from './placement.ts';
+import { type Joiner, type Movers, type Placement, placementOf, type Placements } from './placement.ts';
 import { peerTokens, type RingMember, seatOf } from './ring.ts';
 
 export type Health = MemberSummary['health'];
@@ -30,6 +30,8 @@ export interface TableOptions {
   readonly partitions: number;
   readonly durableMin: number;
   readonly identity: Identity;
+  /** Shared by the peers of one process, if there are several. */
+  readonly placements?: Placements | undefined;
 }
 
 const severity = { alive: 0, suspect: 1, dead: 2 } as const;
@@ -155,19 +157,20 @@ export class MemberTable {
       if (part === 'joins' && weight > 0) joining.push({ ...placed, replaces: replaces?.peer });
       if (part === 'owns' || part === 'leaves') owners.push(placed);
     }
-    joining.sort((a, b) => (a.peer < b.peer ? -1 : 1));
-    return this.#placementOf(owners, { joining: joining.slice(0, joinersMax), leaving });
+    owners.sort(byPeer);
+    joining.sort(byPeer);
+    return this.#placementOf(owners, { joining: joining.slice(0, joinersMax), leaving: new Set([...leaving].sort()) });
   }
 
   #placementOf(owners: readonly RingMember[], movers: Movers): Placement {
-    const { cluster, partitions, durableMin } = this.#options;
+    const { cluster, partitions, durableMin, placements } = this.#options;
     const tokensOf = (member: RingMember): Uint32Array => {
       const seat = seatOf(member);
       let tokens = this.#tokens.get(seat);
       if (tokens?.length !== member.weight) this.#tokens.set(seat, (tokens = peerTokens(cluster, seat, member.weight)));
       return tokens;
     };
-    return new Placement({ cluster, partitions, durableMin, tokensOf }, owners, movers);
+    return placementOf({ cluster, partitions, durableMin, tokensOf, placements }, owners, movers);
   }
 
   /** Where all would lie if these were the owners. */
@@ -223,6 +226,8 @@ export class MemberTable {
     return { ours: [...ours], theirs: wanted };
   }
 }
+
+const byPeer = (a: RingMember, b: RingMember): number => (a.peer < b.peer ? -1 : 1);
 
 /** Of two records of one peer. */
 export const isNewer = (a: MemberRecord, b: MemberRecord): boolean =>

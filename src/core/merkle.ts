@@ -51,12 +51,19 @@ export class MerkleTree {
   /** Undefined where a leaf below has changed since. */
   readonly #inner = Array<ByteString | undefined>(innerCount).fill(emptyDigest);
   #root: ByteString | undefined = emptyDigest;
+  #changes = 0;
+
+  /** How often it has changed: the same number, the same tree. */
+  get changes(): number {
+    return this.#changes;
+  }
 
   leaf(index: number): ByteString {
     return this.#leaves[index] ?? emptyDigest;
   }
 
   setLeaf(index: number, digest: ByteString): void {
+    this.#changes++;
     this.#leaves[index] = digest;
     this.#inner[Math.floor(index / leavesPerInner)] = undefined;
     this.#root = undefined;
@@ -84,10 +91,17 @@ export class MerkleTree {
   }
 }
 
-/** A node over empty children is empty itself, so that an empty tree looks the same at any height. */
+/**
+ * Covers the children that are not empty, each with its number: most are empty where keys are few. A node over empty children is empty itself, so that an empty
+ * tree looks the same at any height.
+ */
 export function digestOf(children: readonly ByteString[]): ByteString {
-  if (children.every((child) => child === emptyDigest)) return emptyDigest;
-  return toByteString(sha256(fromByteString(children.join(''))).subarray(0, digestBytes));
+  let named = '';
+  for (let i = 0; i < children.length; i++) {
+    const child = children[i];
+    if (child !== undefined && child !== emptyDigest) named += String.fromCharCode(i) + child;
+  }
+  return named === '' ? emptyDigest : toByteString(sha256(fromByteString(named)).subarray(0, digestBytes));
 }
 
 /** One digest for several trees, in a fixed order. A single tree stands for itself, empty ones do not count. */
@@ -97,7 +111,7 @@ export function combine(roots: readonly ByteString[]): ByteString {
 }
 
 export function xor(a: ByteString, b: ByteString): ByteString {
-  const codes: number[] = [];
-  for (let i = 0; i < digestBytes; i++) codes.push(a.charCodeAt(i) ^ b.charCodeAt(i));
-  return String.fromCharCode(...codes) as ByteString;
+  const mixed = new Uint8Array(digestBytes);
+  for (let i = 0; i < digestBytes; i++) mixed[i] = a.charCodeAt(i) ^ b.charCodeAt(i);
+  return toByteString(mixed);
 }

@@ -27,6 +27,7 @@ import { Membership } from './membership.ts';
 import type { RemoveAfter } from './late-removals.ts';
 import type { SelfDescription } from './own-record.ts';
 import type { Answer, Message, Rumors } from './messages.ts';
+import type { Placements } from './placement.ts';
 import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
 import { defaultReaperTimes, Reaper, type ReaperTimes } from './reaper.ts';
@@ -49,6 +50,8 @@ export interface PeerOptions {
   /** Where the ids of calls begin: drawn for each run, so that an answer which was meant for an earlier run is not taken for one to a call of this one. */
   readonly firstCallId?: number;
   readonly times: ProbeTimes;
+  /** Shared by the peers of one process, if there are several. */
+  readonly placements?: Placements | undefined;
   readonly random: Random;
   /** There is nobody to join: the first member of a cluster. Default: it joins others. */
   readonly founder?: boolean;

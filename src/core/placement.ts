@@ -15,6 +15,8 @@ export interface PlacementOptions {
   readonly partitions: number;
   readonly durableMin: number;
   readonly tokensOf: (member: RingMember) => Uint32Array;
+  /** Where equal placements are kept, if anywhere. */
+  readonly placements?: Placements | undefined;
 }
 
 /** One that joins; in the place of somebody, perhaps, who is dead. */
@@ -41,6 +43,7 @@ export class Placement {
   readonly #members: ReadonlyMap<PeerId, RingMember>;
   readonly #placed = new Map<number, Placed>();
   readonly #names = new Map<string, number>();
+  readonly #shared = new Map<string, readonly number[]>();
   readonly #gaining = new Map<number, readonly PeerId[]>();
   /** The ring without those that leave; then with one of the joining ones each. */
   readonly #futures = new Map<PeerId | '', Ring>();
@@ -83,6 +86,21 @@ export class Placement {
 
   primaries(partition: number, n: number): readonly PeerId[] {
     return this.placed(partition, n).primaries;
+  }
+
+  /** The partitions of which both are primaries; the same list for the same two. */
+  shared(pair: readonly [PeerId, PeerId], n: number): readonly number[] {
+    const name = `${n} ${pair.join(' ')}`;
+    let shared = this.#shared.get(name);
+    if (shared === undefined) {
+      const found: number[] = [];
+      for (let partition = 0; partition < this.ring.partitions; partition++) {
+        const primaries = this.primaries(partition, n);
+        if (primaries.includes(pair[0]) && primaries.includes(pair[1])) found.push(partition);
+      }
+      this.#shared.set(name, (shared = found));
+    }
+    return shared;
   }
 
   /** 32 bits that name the owners of a partition and those that gain it: who counts quorums among the same ones has the same (FNV-1a). */
@@ -137,12 +155,35 @@ export class Placement {
 
   /** Where all would lie if these were the owners. */
   of(owners: readonly RingMember[]): Placement {
-    return new Placement(this.#options, owners, { joining: [], leaving: new Set() });
+    return placementOf(this.#options, owners, { joining: [], leaving: new Set() });
   }
 
   /** Who stands in for a primary, in the walk's order: everyone else. */
   *fallbacks(partition: number, n: number): Generator<PeerId> {
     const primaries = this.primaries(partition, n);
     for (const member of walk(this.ring, partition)) if (!primaries.includes(member.peer)) yield member.peer;
+  }
+}
+
+const placementsMax = 64;
+
+/** A new one, or the one that there is already. */
+export function placementOf(options: PlacementOptions, owners: readonly RingMember[], movers: Movers): Placement {
+  return options.placements?.of(options, owners, movers) ?? new Placement(options, owners, movers);
+}
+
+/** The latest placements of one cluster, for many peers in one process: what one of them has worked out, those that agree with it need not. */
+export class Placements {
+  readonly #latest = new Map<string, Placement>();
+
+  of(options: PlacementOptions, owners: readonly RingMember[], movers: Movers): Placement {
+    const name = JSON.stringify([owners, movers.joining, [...movers.leaving]]);
+    let placement = this.#latest.get(name);
+    if (placement === undefined) {
+      const [oldest] = this.#latest.keys();
+      if (oldest !== undefined && this.#latest.size >= placementsMax) this.#latest.delete(oldest);
+      this.#latest.set(name, (placement = new Placement(options, owners, movers)));
+    }
+    return placement;
   }
 }

@@ -14,10 +14,13 @@ import type { Answer, PutCommand, PutOutcome } from './messages.ts';
 import { PutRun } from './put-run.ts';
 import { Supply } from './targets.ts';
 
+/** No error yet: nearly all of them only make this peer ask the next replica. */
+type Refusal = Pick<MeshError, 'code' | 'message'>;
 type Reply = (now: Instant, result: PutOutcome | MeshError, forwarded: boolean) => void;
 
 /** How long to wait for some replica to become reachable, and how often to look. */
 const patienceMs = 1000;
+const noReplica = { code: 'UNREACHABLE', message: 'no replica of the key can be reached: nothing was written' } as const;
 const lookAgainMs = 50;
 /** The replica answers within the budget; this much later it is no longer waited for. */
 const graceMs = 250;
@@ -31,7 +34,7 @@ export class PutForward {
   readonly #patientUntil: number;
   readonly #run: number;
   #tried = new Set<PeerId>();
-  #refusal: MeshError | undefined;
+  #refusal: Refusal | undefined;
 
   constructor(env: Environment, now: Instant, command: PutCommand, reply: Reply) {
     this.#env = env;
@@ -90,7 +93,8 @@ export class PutForward {
 
   #waitForOne(now: Instant): void {
     if (now.mono >= this.#patientUntil) {
-      const error = this.#refusal ?? new MeshError('UNREACHABLE', 'no replica of the key can be reached: nothing was written');
+      const { code, message } = this.#refusal ?? noReplica;
+      const error = new MeshError(code, message);
       return this.#reply(now, error, false);
     }
     this.#tried = new Set();
@@ -98,17 +102,17 @@ export class PutForward {
   }
 
   /** A replica that knows itself to be the wrong one, whose record is damaged, or that has no room for a hint, has changed nothing. */
-  #refused(now: Instant, error: MeshError, forwarded: boolean): void {
-    if (!['NOT_OWNER', 'RECORD_CORRUPT', 'HINTS_FULL'].includes(error.code)) return this.#reply(now, error, forwarded);
-    if (error.code !== 'NOT_OWNER') this.#refusal = error;
+  #refused(now: Instant, refusal: Refusal, forwarded: boolean): void {
+    const { code, message } = refusal;
+    if (!['NOT_OWNER', 'RECORD_CORRUPT', 'HINTS_FULL'].includes(code)) return this.#reply(now, new MeshError(code, message), forwarded);
+    if (code !== 'NOT_OWNER') this.#refusal = refusal;
     this.start(now);
   }
 
   #answered(now: Instant, supply: Supply, replica: PeerId, result: Answer | CallFailure): void {
     if (result === 'unsent') return this.start(now);
     if (typeof result === 'object' && result.type === 'putDone') return this.#reply(now, result.result, true);
-    if (typeof result === 'object' && result.type === 'refused')
-      return this.#refused(now, new MeshError(result.code, result.message), true);
+    if (typeof result === 'object' && result.type === 'refused') return this.#refused(now, result, true);
     const state = result === 'timeout' ? 'timeout' : 'unreachable';
     const role = supply.primaries.includes(replica) ? 'primary' : 'fallback';
     const receipts = [supply.receipt({ peer: replica, role }, state, false)];

@@ -154,6 +154,8 @@ export function readClock(reader: Reader): Clock {
 
 /** A set never changes, so its bytes are made once, however many replicas and the disk they go to. */
 const encoded = new WeakMap<RecordSet, Uint8Array>();
+/** The other way round, for storage that gives back the very bytes that it got. */
+const stored = new WeakMap<Uint8Array, RecordSet>();
 
 /** The n of the bucket that the bytes were made for; 0 when they were made for a message only. */
 export const replicaCountIn = (bytes: Uint8Array): number => bytes[1] ?? 0;
@@ -180,12 +182,13 @@ export function encodeRecord(set: RecordSet, n?: number): Uint8Array {
   writer.u32(crc32c(writer.written()));
   const bytes = writer.finish();
   encoded.set(set, bytes);
+  if (n !== undefined) stored.set(bytes, set);
   return bytes;
 }
 
 /** Throws `RECORD_CORRUPT` for bytes that `encodeRecord` does not make. Values are views into the given bytes. */
 export function decodeRecord(bytes: Uint8Array): RecordSet {
-  return decode(bytes, true);
+  return stored.get(bytes) ?? decode(bytes, true);
 }
 
 /**

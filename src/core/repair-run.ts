@@ -87,7 +87,7 @@ export class RepairRun {
 
   #compareDone(now: Instant, index: number, peer: PeerId, { compared, failure, ...found }: ExchangeResult): void {
     this.#found = addCounts(this.#found, found);
-    this.#compared += compared.size;
+    this.#compared += compared.length;
     if (failure !== undefined) this.#failed.push({ peer, reason: failure });
     this.#tell(now, index + 1, this.#found);
     this.#next(now, index + 1);

@@ -56,6 +56,7 @@ type Done<T> = (now: Instant, result: T | MeshError) => void;
 
 const epochStep = 2 ** 30;
 const recordMaxBytes = limits.frameMaxBytes / 2;
+const notRecognised = new MeshError('NOT_OWNER', 'this peer has just started and waits for what the others remember of it');
 
 export class Replica {
   readonly records: Records;
@@ -154,7 +155,7 @@ export class Replica {
   mint(now: Instant, command: PutCommand, owners: readonly PeerId[], done: Done<Minted>): void {
     if (this.#isRetired) return done(now, new MeshError('NOT_OWNER', 'this peer leaves, and takes nothing new'));
     if (this.#standing === 'awaited') {
-      return done(now, new MeshError('NOT_OWNER', 'this peer has just started and waits for what the others remember of it'));
+      return done(now, notRecognised);
     }
     if (this.#standing === 'unknown') {
       this.#standing = 'known';

@@ -7,6 +7,7 @@ import type { CoreEvent } from '../core/events.ts';
 import type { HintLimits } from '../core/hint-index.ts';
 import { type DurabilityClass, peerId, type PeerId } from '../core/ids.ts';
 import { type MemberState, stateOf } from '../core/member-table.ts';
+import { Placements } from '../core/placement.ts';
 import { defaultProbeTimes, type ProbeTimes } from '../core/prober.ts';
 import type { ReaperTimes } from '../core/reaper.ts';
 import type { Reply, Request } from '../core/coordinator.ts';
@@ -57,6 +58,7 @@ export class Cluster {
     this.world = world;
     const names = (options.names ?? defaultNames(count)).map(peerId);
     this.network = new SimNetwork(world, names, { ...defaultNetworkOptions, ...options.network });
+    const placements = new Placements();
     const storage = { ...defaultStorageOptions, ...options.storage };
     this.peers = names.map((id, index) => {
       const tokens = typeof weight === 'number' ? weight : weight(index);
@@ -74,6 +76,7 @@ export class Cluster {
           durableMin: 2,
           self,
           times,
+          placements,
           founder: index < founders,
           ...(options.reaping === undefined ? {} : { reaping: options.reaping }),
           hints: options.hints,

@@ -21,9 +21,9 @@ export class EventHash {
   #high = 0x3c6ef372;
 
   add(at: number, kind: EventKind, who: number, detail: number): void {
-    const time = (at % 2 ** 32) | 0;
     const what = (kindNumbers[kind] << 16) | (who & 0xffff);
-    this.#low = mix(mix(this.#low, time), detail | 0);
+    // `|` takes the lower 32 bits.
+    this.#low = mix(mix(this.#low, at | 0), detail | 0);
     this.#high = mix(mix(this.#high, what), this.#low);
   }
 

@@ -2,6 +2,7 @@
  * Identities of simulated peers: signatures that cost nothing and cannot be forged by accident. A peer signs with a hash over its own name and the bytes.
  */
 
+import { toByteString } from '../core/bytes.ts';
 import type { Identity } from '../core/identity.ts';
 import type { PeerId } from '../core/ids.ts';
 
@@ -11,7 +12,7 @@ export function simIdentity(peerId: PeerId): Identity {
     sign: (bytes) => seal(peerId, bytes),
     verify(peer, bytes, signature) {
       const expected = seal(peer, bytes);
-      return signature.length === expected.length && expected.every((byte, i) => byte === signature[i]);
+      return signature.length === expected.length && toByteString(expected) === toByteString(signature);
     },
   };
 }

@@ -21,7 +21,7 @@ import {
   openLink,
   sideOf,
 } from './links.ts';
-import { messageName, nameNumber, openMessage, openRumors, packMessage, packRumors, type Parcel, sizeOf } from './wire.ts';
+import { messageName, nameNumber, openMessage, packMessage, packRumors, type Parcel, sizeOf } from './wire.ts';
 import type { World } from './world.ts';
 
 /** A peer as the network sees it. */
@@ -54,6 +54,10 @@ export class SimNetwork {
   readonly #indexes: ReadonlyMap<PeerId, number>;
   readonly #endpoints: (Endpoint | undefined)[];
   readonly #links = new Map<number, Link<Frame>>();
+  /** By peer, in the order of the others. */
+  readonly #linksOf: Link<Frame>[][];
+  /** Whom gossip reaches from a peer, and over how many links; forgotten when a link changes. */
+  readonly #reached = new Map<number, ReadonlyMap<number, number>>();
   /** These peers were all linked at once; most of their links are made as objects only when something happens to them. */
   #formed: ReadonlySet<number> | undefined;
 
@@ -64,6 +68,7 @@ export class SimNetwork {
     this.#names = names;
     this.#indexes = new Map(names.map((name, index) => [name, index]));
     this.#endpoints = names.map(() => undefined);
+    this.#linksOf = names.map(() => []);
   }
 
   /** Whether messages go through the codec. */
@@ -80,7 +85,8 @@ export class SimNetwork {
   detach(who: number, silent: boolean): void {
     if (this.#formed !== undefined) for (let other = 0; other < this.#names.length; other++) if (other !== who) this.#link(who, other);
     this.#endpoints[who] = undefined;
-    for (const link of this.#linksOf(who)) {
+    this.#reached.clear();
+    for (const link of this.#linksOf[who] ?? []) {
       const own = sideOf(link, who);
       own.wanted = false;
       own.dialling = false;
@@ -194,16 +200,22 @@ export class SimNetwork {
         // A second copy may come much later, after newer gossip.
         const late = copy > 0 || happens(this.#random, this.faults.delay) ? between(this.#random, 20, 2000) : 0;
         const latency = skewed(this.#random, least, most) * hops + late;
-        const arrive = (): void => this.#endpoints[to]?.gossip(this.#name(who), openRumors(parcel));
+        const arrive = (): void => this.#endpoints[to]?.gossip(this.#name(who), parcel.content);
         this.#world.after(latency, 'gossip', to, arrive, sizeOf(parcel));
       }
     }
   }
 
-  #reachable(who: number): Map<number, number> {
+  #reachable(who: number): ReadonlyMap<number, number> {
+    let hops = this.#reached.get(who);
+    if (hops === undefined) this.#reached.set(who, (hops = this.#walk(who)));
+    return hops;
+  }
+
+  #walk(who: number): Map<number, number> {
     const hops = new Map([[who, 0]]);
     for (const [from, distance] of hops) {
-      for (const link of this.#linksOf(from)) {
+      for (const link of this.#linksOf[from] ?? []) {
         const { to, cuts, up } = sideOf(link, from);
         if (link.open && up && cuts === 0 && !hops.has(to)) hops.set(to, distance + 1);
       }
@@ -229,6 +241,7 @@ export class SimNetwork {
     const link = this.#link(from, to);
     const own = sideOf(link, from);
     own.cuts++;
+    this.#reached.clear();
     const { cutCount } = own;
     if (patient) return;
     this.#world.after(this.#keepAliveMs(), 'fault', from, () => {
@@ -241,6 +254,7 @@ export class SimNetwork {
     const own = sideOf(link, from);
     if (own.cuts === 0) return;
     own.cuts--;
+    this.#reached.clear();
     if (own.cuts > 0) return;
     own.cutCount++;
     this.#release(link, own);
@@ -279,6 +293,7 @@ export class SimNetwork {
   #break(link: Link<Frame>, noticedAfterMs?: number): void {
     if (!link.open) return;
     link.open = false;
+    this.#reached.clear();
     const { generation } = link;
     for (const own of link.sides) {
       this.counters.lostWithLink += own.held.length;
@@ -286,6 +301,7 @@ export class SimNetwork {
       const noticed = (): void => {
         if (own.generation !== generation || !own.up) return this.#redial(link, own);
         own.up = false;
+        this.#reached.clear();
         this.#endpoints[own.from]?.down(this.#name(own.to));
         this.#redial(link, own);
       };
@@ -316,6 +332,7 @@ export class SimNetwork {
 
   #establish(link: Link<Frame>, dialler: Direction<Frame>): void {
     link.open = true;
+    this.#reached.clear();
     link.generation++;
     this.counters.links++;
     const now = this.#world.nowMs;
@@ -333,6 +350,7 @@ export class SimNetwork {
 
   #sideUp(link: Link<Frame>, own: Direction<Frame>, generation: number): void {
     if (!link.open || link.generation !== generation) return;
+    this.#reached.clear();
     const endpoint = this.#endpoints[own.from];
     const name = this.#name(own.to);
     // The link before this one broke, and this end has not heard of it yet.
@@ -362,6 +380,8 @@ export class SimNetwork {
     let link = this.#links.get(pair);
     if (link === undefined) {
       this.#links.set(pair, (link = openLink(Math.min(a, b), Math.max(a, b))));
+      this.#addLink(a, b, link);
+      this.#addLink(b, a, link);
       const belongs = (who: number): boolean => this.#formed?.has(who) === true && this.#endpoints[who] !== undefined;
       if (belongs(a) && belongs(b)) this.#openAtOnce(link);
     }
@@ -370,14 +390,17 @@ export class SimNetwork {
 
   #openAtOnce(link: Link<Frame>): void {
     link.open = true;
+    this.#reached.clear();
     link.generation = 1;
     for (const own of link.sides) Object.assign(own, { up: true, wanted: true, generation: 1 });
   }
 
-  *#linksOf(who: number): Generator<Link<Frame>> {
-    for (let other = 0; other < this.#names.length; other++) {
-      const link = other === who ? undefined : this.#links.get(this.#pair(who, other));
-      if (link !== undefined) yield link;
-    }
+  #addLink(who: number, other: number, link: Link<Frame>): void {
+    const links = this.#linksOf[who] ?? [];
+    let at = links.length;
+    while (at > 0 && otherEnd(links[at - 1], who) > other) at--;
+    links.splice(at, 0, link);
   }
 }
+
+const otherEnd = (link: Link<Frame> | undefined, who: number): number => (link === undefined ? -1 : sideOf(link, who).to);

@@ -31,18 +31,17 @@ export function nameNumber(name: string): number {
 export const sizeOf = (parcel: Parcel<unknown>): number => parcel.bytes?.length ?? 0;
 
 export function packMessage(message: Message, codec: boolean): Parcel<Message> {
-  // A copy, as the network makes one: what the sender does to its buffers later must not matter.
-  return codec ? { content: undefined, bytes: new Uint8Array(encodeMessage(message)) } : { content: message, bytes: undefined };
+  return codec ? { content: undefined, bytes: encodeMessage(message) } : { content: message, bytes: undefined };
 }
 
+/** From a copy, as the network makes one: a frame may come twice, and what one receiver does to its bytes must not matter to the other. */
 export function openMessage({ content, bytes }: Parcel<Message>): Message {
   return content ?? decodeMessage(new Uint8Array(bytes ?? []));
 }
 
-export function packRumors(rumors: Rumors, codec: boolean): Parcel<Rumors> {
-  return codec ? { content: undefined, bytes: new Uint8Array(encodeRumors(rumors)) } : { content: rumors, bytes: undefined };
-}
-
-export function openRumors({ content, bytes }: Parcel<Rumors>): Rumors {
-  return content ?? decodeRumors(new Uint8Array(bytes ?? []));
+/** Read once for all who hear them: what is in them is copied out of the bytes, and never changed. */
+export function packRumors(rumors: Rumors, codec: boolean): Parcel<Rumors> & { readonly content: Rumors } {
+  if (!codec) return { content: rumors, bytes: undefined };
+  const bytes = encodeRumors(rumors);
+  return { content: decodeRumors(bytes), bytes };
 }

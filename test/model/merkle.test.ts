@@ -19,9 +19,11 @@ const partitions = 16;
 const empty = '\0'.repeat(16) as ByteString;
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
-/** Sixteen bytes of the hash of the children; a node over nothing is nothing. */
-const naiveNode = (children: readonly string[]): string =>
-  children.every((child) => child === empty) ? empty : toByteString(sha256(bytesOf(children.join(''))).slice(0, 16));
+/** Sixteen bytes of the hash of the children that are not empty, each behind its number; a node over nothing is nothing. */
+const naiveNode = (children: readonly string[]): string => {
+  const filled = children.flatMap((child, index) => (child === empty ? [] : [[index, ...bytesOf(child)]]));
+  return filled.length === 0 ? empty : toByteString(sha256(Uint8Array.from(filled.flat())).slice(0, 16));
+};
 
 function naiveTree(records: ReadonlyMap<string, RecordSet>): { leaves: string[]; inner: string[]; root: string } {
   const sums = Array.from({ length: leafCount }, () => new Uint8Array(16));
