@@ -44,6 +44,7 @@ const callTypes = [
   'copy',
   'watch',
   'changed',
+  'fetchMany',
 ] as const;
 const answerTypes = [
   'putDone',
@@ -62,6 +63,7 @@ const answerTypes = [
   'copied',
   'watching',
   'heard',
+  'fetchedMany',
 ] as const;
 const levels = ['all', 'group', 'partition', 'inner'] as const;
 const healths = ['alive', 'suspect', 'dead'] as const;
@@ -88,6 +90,8 @@ export function encodeMessage(message: Message): Uint8Array {
 /** How large the values in a message are, so that its buffer need not grow. */
 function valueBytes({ body }: Message): number {
   if (body.type === 'put') return body.command.bytes.length;
+  if (body.type === 'fetchedMany')
+    return body.records.reduce((sum, record) => sum + (typeof record === 'string' ? 0 : recordSize(record)), 0);
   return body.type === 'store' || body.type === 'fetched' || body.type === 'copied' ? recordSize(body.record) : 0;
 }
 
@@ -150,6 +154,8 @@ function writeCall(writer: Writer, call: Call): void {
     case 'leaves':
       writer.uint(call.n);
       return writeList(writer, call.nodes, (node) => writer.uint(node));
+    case 'fetchMany':
+      return writeList(writer, call.keys, ({ bucket, key }) => writer.text(bucket).byteString(key));
     case 'reap':
       writer.uint(call.commit ? 1 : 0);
       return writeEntries(writer, call.entries);
@@ -209,6 +215,8 @@ function readCall(reader: Reader): Call {
     }
     case 'leaves':
       return { type, n: readReplicaCount(reader), nodes: readNodes(reader) };
+    case 'fetchMany':
+      return { type, keys: readList(reader, limits.copiesMax, () => readTarget(reader)) };
     case 'reap':
       return { type, commit: reader.bool(), entries: readEntries(reader) };
     case 'takeover':
@@ -252,6 +260,11 @@ function writeAnswer(writer: Writer, answer: Answer): void {
       return writeList(writer, answer.digests, (digest) => writer.byteString(digest));
     case 'leafKeys':
       return writeEntries(writer, answer.entries);
+    case 'fetchedMany':
+      return writeList(writer, answer.records, (copy) => {
+        writer.text(typeof copy === 'string' ? copy : '');
+        if (typeof copy !== 'string') writeRecord(writer, copy);
+      });
     case 'reaped':
       return writeList(writer, answer.agreed, (agreed) => writer.uint(agreed ? 1 : 0));
     case 'takenOver':
@@ -312,6 +325,8 @@ function readAnswer(reader: Reader): Answer {
       return { type, digests: readList(reader, limits.digestsMax, () => reader.byteString(digestBytes)) };
     case 'leafKeys':
       return { type, entries: readEntries(reader) };
+    case 'fetchedMany':
+      return { type, records: readList(reader, limits.copiesMax, () => readCopy(reader)) };
     case 'reaped':
       return { type, agreed: readList(reader, limits.digestsMax, () => reader.bool()) };
     case 'takenOver':
@@ -375,6 +390,11 @@ function readProgress(reader: Reader): TakeoverProgress {
 
 function writeEntries(writer: Writer, entries: readonly LeafEntry[]): void {
   writeList(writer, entries, (entry) => writer.text(entry.bucket).byteString(entry.key).byteString(entry.digest));
+}
+
+function readCopy(reader: Reader): RecordSet | ErrorCode {
+  const code = reader.text(64);
+  return code === '' ? decodeReceived(reader.bytes(limits.frameMaxBytes)) : (code as ErrorCode);
 }
 
 const readEntries = (reader: Reader): LeafEntry[] =>

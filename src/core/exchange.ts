@@ -1,9 +1,9 @@
 /**
  * Anti-entropy: two peers find the keys on which they differ and bring both to the merged state (Dynamo, section 4.7).
  *
- * They compare digests from the top and descend only where these differ; traffic grows with the differences, not with the keys (AE2). For a key that differs
- * the record is fetched, merged here and sent back: what one side has not seen it gets, what it has dropped stays dropped (AE3). A few keys are under way at
- * a time; a run that breaks off is simply begun again.
+ * They compare digests from the top and descend only where these differ; traffic grows with the differences, not with the keys (AE2). The records of keys
+ * that differ are copied, merged here and sent back: what one side has not seen it gets, what it has dropped stays dropped (AE3). Between two portions a run rests for as long as
+ * the last one took, so that requests go first: where there is much to do, a portion takes longer. A run that breaks off is simply begun again.
  */
 
 import type { CallFailure } from './calls.ts';
@@ -17,6 +17,8 @@ import { innerCount, leafCount, recordDigest } from './merkle.ts';
 import type { Answer, Call, CompareLevel, LeafEntry } from './messages.ts';
 import { emptyRecord, recordSize, type RecordSet } from './record.ts';
 import { compareSets, merge } from './versions.ts';
+
+type StoreCall = Extract<Call, { type: 'store' }>;
 
 export interface ExchangeCounts {
   /** Bytes of the values that were received. */
@@ -50,14 +52,14 @@ export interface ExchangeOptions {
   readonly partitions?: readonly number[] | undefined;
   /** Only the other peer gets what it lacks. */
   readonly givesOnly?: boolean | undefined;
-  /** Called after each key. */
+  /** Called after each portion. */
   readonly progress?: ((now: Instant, counts: ExchangeCounts) => void) | undefined;
   readonly done: (now: Instant, result: ExchangeResult) => void;
 }
 
 const deeper: Record<CompareLevel, CompareLevel | 'leaf'> = { all: 'group', group: 'partition', partition: 'inner', inner: 'leaf' };
 const callTimeoutMs = 10_000;
-const keysUnderWay = 8;
+const restMaxMs = 500;
 const nodesToldMax = 64;
 
 /** One run between this peer and another one, over the buckets of one n. */
@@ -162,74 +164,91 @@ export class ExchangeRun {
     this.#env.emit({ type: 'compare', peer: this.#peer, level, compared, different, nodes: nodes.slice(0, nodesToldMax) });
   }
 
+  /** The records of as many of these keys as one message brings, then those of the others. */
   #repair(now: Instant, keys: readonly Address[]): void {
-    if (keys.length === 0) return this.#next(now);
-    const waiting = [...keys];
-    let underWay = Math.min(keysUnderWay, waiting.length);
-    const one = (then: Instant): void => {
-      const address = this.#aborted ? undefined : waiting.pop();
-      if (address !== undefined) {
-        return this.#repairKey(then, address, (later) => {
-          this.#options.progress?.(later, this.#counts);
-          one(later);
-        });
-      }
-      if (--underWay === 0) this.#next(then);
-    };
-    for (let i = underWay; i > 0; i--) one(now);
-  }
-
-  /** A key that cannot be repaired now is left to the next run. */
-  #skip(now: Instant, done: (now: Instant) => void): void {
-    this.#skipped++;
-    done(now);
-  }
-
-  #repairKey(now: Instant, address: Address, done: (now: Instant) => void): void {
-    const { calls, members, replica } = this.#env;
-    const { bucket, key } = address;
-    const options = { timeoutMs: callTimeoutMs, ring: members.placement.digest };
-    calls.ask(now, this.#peer, { type: 'fetch', bucket, key, n: 0 }, options, (then, answer) => {
-      const theirs = recordIn(answer);
-      if (theirs === undefined) return this.#skip(then, done);
-      replica.records.read(address, (later, read) => {
-        const ours = read instanceof MeshError ? damagedAsEmpty(read.code) : read;
-        if (ours === undefined) return this.#skip(later, done);
-        const store = { type: 'store', bucket, key, n: this.#n, owner: undefined, ordered: false } as const;
-        const merged = merge(ours, theirs);
-        const order = compareSets(ours, theirs);
-        const receive = (order === 'before' || order === 'concurrent') && this.#options.givesOnly !== true;
-        const send = order === 'after' || order === 'concurrent';
-        let open = Number(receive) + Number(send);
-        const settled = (last: Instant, stored: boolean): void => {
-          if (!stored) this.#skipped++;
-          if (--open <= 0) done(last);
-        };
-        if (open === 0) return done(later);
-        if (receive) {
-          this.#received++;
-          this.#bytes += recordSize(theirs);
-          replica.store(later, { ...store, record: merged }, (last, error) => settled(last, error === undefined));
-        }
-        if (!send) return;
-        this.#sent++;
-        calls.ask(later, this.#peer, { ...store, record: merged }, options, (last, stored) =>
-          settled(last, typeof stored === 'object' && stored.type === 'stored'),
-        );
-      });
+    const portion = keys.slice(0, limits.copiesMax);
+    if (portion.length === 0 || this.#aborted) return this.#next(now);
+    this.#ask(now, { type: 'fetchMany', keys: portion.map(({ bucket, key }) => ({ bucket, key })) }, (then, answer) => {
+      const copies = answer.type === 'fetchedMany' ? answer.records.slice(0, portion.length) : [];
+      if (copies.length === 0) return this.#end(then, 'the other peer answered something else');
+      let open = copies.length;
+      const one = (later: Instant): void => {
+        if (--open > 0) return;
+        this.#options.progress?.(later, this.#counts);
+        this.#rest(later, later.mono - now.mono, (rested) => this.#repair(rested, keys.slice(copies.length)));
+      };
+      for (const [index, copy] of copies.entries()) this.#settle(portion[index] as Address, copy, one);
     });
   }
-}
 
-/** What the other peer holds; undefined when that cannot be known now. */
-function recordIn(answer: Answer | CallFailure): RecordSet | undefined {
-  if (typeof answer === 'string') return undefined;
-  if (answer.type === 'refused') return damagedAsEmpty(answer.code);
-  return answer.type === 'fetched' ? answer.record : undefined;
+  #rest(now: Instant, workedMs: number, goOn: (now: Instant) => void): void {
+    this.#env.timers.at(now.mono + Math.min(workedMs, restMaxMs), goOn);
+  }
+
+  /** Brings both sides to the merged state of one key. One that cannot be repaired now is left to the next run. */
+  #settle(address: Address, copy: RecordSet | ErrorCode, done: (now: Instant) => void): void {
+    const { replica } = this.#env;
+    const theirs = typeof copy === 'string' ? damagedAsEmpty(copy) : copy;
+    replica.records.read(address, (then, read) => {
+      const ours = read instanceof MeshError ? damagedAsEmpty(read.code) : read;
+      if (ours === undefined || theirs === undefined) {
+        this.#skipped++;
+        return done(then);
+      }
+      const order = compareSets(ours, theirs);
+      const receive = (order === 'before' || order === 'concurrent') && this.#options.givesOnly !== true;
+      const send = order === 'after' || order === 'concurrent';
+      const merged = merge(ours, theirs);
+      const store: StoreCall = { type: 'store', ...address, n: this.#n, owner: undefined, ordered: false, record: merged };
+      let open = Number(receive) + Number(send);
+      const settled = (later: Instant, isStored: boolean): void => {
+        if (!isStored) this.#skipped++;
+        if (--open === 0) done(later);
+      };
+      if (open === 0) return done(then);
+      if (receive) this.#receive(then, store, recordSize(theirs), settled);
+      if (send) this.#send(then, store, settled);
+    });
+  }
+
+  #receive(now: Instant, store: StoreCall, bytes: number, settled: (now: Instant, isStored: boolean) => void): void {
+    this.#received++;
+    this.#bytes += bytes;
+    this.#env.replica.store(now, store, (then, error) => settled(then, error === undefined));
+  }
+
+  #send(now: Instant, store: StoreCall, settled: (now: Instant, isStored: boolean) => void): void {
+    const { calls, members } = this.#env;
+    this.#sent++;
+    calls.ask(now, this.#peer, store, { timeoutMs: callTimeoutMs, ring: members.placement.digest }, (then, answer) =>
+      settled(then, typeof answer === 'object' && answer.type === 'stored'),
+    );
+  }
 }
 
 /** A damaged record is replaced by what the other peer has. */
 const damagedAsEmpty = (code: ErrorCode): RecordSet | undefined => (code === 'RECORD_CORRUPT' ? emptyRecord : undefined);
+
+/** Reads one record after the other until a message is full: this work is nobody's haste. */
+export function serveFetchMany(
+  { replica }: Environment,
+  now: Instant,
+  { keys }: Extract<Call, { type: 'fetchMany' }>,
+  answer: (now: Instant, answer: Answer) => void,
+): void {
+  const copies: (RecordSet | ErrorCode)[] = [];
+  let bytes = 0;
+  const next = (then: Instant): void => {
+    const name = keys[copies.length];
+    if (name === undefined || bytes > limits.copyBytes) return answer(then, { type: 'fetchedMany', records: copies });
+    replica.records.read(addressOf(name.bucket, name.key), (later, record) => {
+      copies.push(record instanceof MeshError ? record.code : record);
+      if (!(record instanceof MeshError)) bytes += recordSize(record);
+      next(later);
+    });
+  };
+  next(now);
+}
 
 /** Serves the other side of a run. */
 export function serveCompare(

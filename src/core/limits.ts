@@ -27,6 +27,9 @@ export const limits = {
   /** Nodes of Merkle trees that one message asks about, and digests that it answers with. */
   compareNodesMax: 64,
   digestsMax: 70_000,
+  /** Records that one message copies, in number and bytes; one record may be larger. */
+  copiesMax: 64,
+  copyBytes: 256 * 1024,
   pendingRequestsMax: 20_000,
   /** Watches that one peer has at once, which is also how many filters a watcher may send to a replica. */
   watchesMax: 256,

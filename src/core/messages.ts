@@ -77,9 +77,12 @@ export interface Changed {
 /** From the top: all partitions, groups of them, a partition, its inner nodes. */
 export type CompareLevel = 'all' | 'group' | 'partition' | 'inner';
 
-export interface LeafEntry {
+export interface KeyName {
   readonly bucket: string;
   readonly key: ByteString;
+}
+
+export interface LeafEntry extends KeyName {
   readonly digest: ByteString;
 }
 
@@ -149,6 +152,8 @@ export type Call =
     }
   /** The keys in these leaves, with the digests of their records. */
   | { readonly type: 'leaves'; readonly n: number; readonly nodes: readonly number[] }
+  /** The records of these keys, or of the first of them when they are large. They count in no quorum. */
+  | { readonly type: 'fetchMany'; readonly keys: readonly KeyName[] }
   /** These records hold nothing but tombstones: do you hold the same, or nothing? With `commit`: all do, remove them (TS1). */
   | { readonly type: 'reap'; readonly entries: readonly LeafEntry[]; readonly commit: boolean }
   /** How much do you keep? */
@@ -178,6 +183,8 @@ export type Answer =
   /** The digests below each node asked for, one node's after the other's. */
   | { readonly type: 'digests'; readonly digests: readonly ByteString[] }
   | { readonly type: 'leafKeys'; readonly entries: readonly LeafEntry[] }
+  /** In the order of the keys, at least one: each with its record, or why it cannot be read. */
+  | { readonly type: 'fetchedMany'; readonly records: readonly (RecordSet | ErrorCode)[] }
   /** One answer for each entry, in their order. */
   | { readonly type: 'reaped'; readonly agreed: readonly boolean[] }
   /** `counts`: the n of the records that the answering peer holds. */

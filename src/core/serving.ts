@@ -2,7 +2,7 @@
 
 import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
-import { serveCompare, serveLeaves } from './exchange.ts';
+import { serveCompare, serveFetchMany, serveLeaves } from './exchange.ts';
 import { addressOf } from './hash.ts';
 import type { Instant, PeerId } from './ids.ts';
 import type { Looks } from './looks.ts';
@@ -88,6 +88,8 @@ export class Serving {
         return serveCompare(env, now, from, call, answer);
       case 'leaves':
         return serveLeaves(env, now, call, answer);
+      case 'fetchMany':
+        return serveFetchMany(env, now, call, answer);
       case 'reap':
         return serveReap(env, now, call, answer);
       case 'holdings':

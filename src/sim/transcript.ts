@@ -39,6 +39,8 @@ function describeCall(call: Call): string {
       return `store ${call.key} ${describeRecord(call.record)}${call.owner === undefined ? '' : ` for ${call.owner}`}`;
     case 'fetch':
       return `fetch ${call.key}${call.wholeMaxBytes === undefined ? '' : ', or its clock'}`;
+    case 'fetchMany':
+      return `fetch ${call.keys.map(({ key }) => key).join(' ')}`;
     case 'probeFor':
       return `probe ${call.target} for me`;
     default:
@@ -55,6 +57,8 @@ function describeAnswer(answer: Answer): string {
       return `put ${describeOutcome(answer.result)}`;
     case 'fetched':
       return `fetched ${describeRecord(answer.record)}`;
+    case 'fetchedMany':
+      return `fetched ${answer.records.map((record) => (typeof record === 'string' ? record : describeRecord(record))).join('; ')}`;
     case 'clock':
       return `clock {${answer.clock.siblings.map(({ dot }) => shortDot(dotText(dot))).join(' ')}} knowing ${describeVector(answer.clock.context)}`;
     case 'probed':

@@ -137,6 +137,7 @@ export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call
     nodes: someNodes,
     digest: aDigest,
   }),
+  fetchMany: fc.record({ type: is('fetchMany'), keys: fc.array(fc.record({ bucket: aBucket, key: aKey }), { maxLength: 4 }) }),
   leaves: fc.record({ type: is('leaves'), n: replicaCount, nodes: someNodes }),
   reap: fc.record({ type: is('reap'), commit: fc.boolean(), entries: someEntries }),
   takeover: fc.record({ type: is('takeover'), placement: aText(64) }),
@@ -176,6 +177,10 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
     more: fc.boolean(),
   }),
   digests: fc.record({ type: is('digests'), digests: fc.array(aDigest, { maxLength: 20 }) }),
+  fetchedMany: fc.record({
+    type: is('fetchedMany'),
+    records: fc.array(fc.oneof(aRecord, fc.constantFrom<ErrorCode>('RECORD_CORRUPT', 'STORAGE_FAILED')), { maxLength: 4 }),
+  }),
   leafKeys: fc.record({ type: is('leafKeys'), entries: someEntries }),
   reaped: fc.record({ type: is('reaped'), agreed: fc.array(fc.boolean(), { maxLength: 4 }) }),
   takenOver: fc.record({

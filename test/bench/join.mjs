@@ -1,0 +1,161 @@
+/**
+ * What a join costs those who use the mesh meanwhile: peers with many keys serve a steady load of strict gets and puts (r = w = 2 of n = 3), first among themselves, then
+ * while another peer joins. Each peer is a process of its own on this machine, with a part of the load.
+ *
+ *   npm run build && node test/bench/join.mjs [--keys 100000] [--peers 5] [--rate 300] [--size 128]
+ *
+ * Says how the latency of gets changes, how many records moved beside the least that could, how much memory each process had at most, and whether all is well afterwards: every
+ * key is read back, lies at its three owners and nowhere else, and the history of the load passes the checkers.
+ */
+
+import { fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+import { checkHistory } from 'ringmesh/sim';
+
+const { values } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '100000' },
+    peers: { type: 'string', default: '5' },
+    rate: { type: 'string', default: '300' },
+    size: { type: 'string', default: '128' },
+    quiet: { type: 'string', default: '20' },
+  },
+});
+const [keys, peers, rate, size, quietSeconds] = [values.keys, values.peers, values.rate, values.size, values.quiet].map(Number);
+const n = 3;
+const afterwardsMs = 180_000;
+
+class Process {
+  #asked = new Map();
+  #last = 0;
+
+  constructor(folder, index) {
+    this.name = `peer-${index}`;
+    this.child = fork(new URL('fixtures/join-process.mjs', import.meta.url), [join(folder, this.name), this.name]);
+    this.child.on('message', ({ id, answer }) => {
+      this.#asked.get(id)?.(answer);
+      this.#asked.delete(id);
+    });
+    this.child.on('exit', (code) => {
+      if (code !== null) throw new Error(`${this.name} ended with ${code}`);
+    });
+  }
+
+  ask(type, options = {}) {
+    return new Promise((resolve) => {
+      const id = ++this.#last;
+      this.#asked.set(id, resolve);
+      this.child.send({ id, type, ...options });
+    });
+  }
+}
+
+const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+const say = (text) => console.log(text);
+
+async function until(what, condition, withinMs = 600_000) {
+  const deadline = Date.now() + withinMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
+    await sleep(100);
+  }
+}
+
+function quantiles(gets) {
+  const sorted = gets.map(([, ms]) => ms).sort((a, b) => a - b);
+  return { count: sorted.length, p50: sorted[Math.floor(sorted.length * 0.5)], p99: sorted[Math.floor(sorted.length * 0.99)] };
+}
+
+function reasonsOf(failed) {
+  const counts = new Map();
+  for (const { op, error = 'quorum missed' } of failed) counts.set(`${op} ${error}`, (counts.get(`${op} ${error}`) ?? 0) + 1);
+  return counts.size === 0 ? '' : ` (${[...counts].map(([reason, count]) => `${reason} ${count}`).join(', ')})`;
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'ringmesh-join-'));
+const all = [];
+const each = (type, options = () => ({})) => Promise.all(all.map((process, index) => process.ask(type, options(index))));
+try {
+  const addresses = [];
+  for (let index = 0; index < peers; index++) {
+    all.push(new Process(folder, index));
+    addresses.push(await all[index].ask('start', { bootstrap: addresses }));
+  }
+  const areWhole = async () =>
+    (await each('status')).every(({ status, ready, owners }) => status === 'up' && ready && owners === all.length);
+  await until('the peers are one mesh', areWhole);
+  let began = performance.now();
+  await each('load', (index) => ({ from: index, to: keys, step: peers, size }));
+  say(
+    `${keys} keys of ${size} bytes on ${peers} peers, written in ${seconds(began)}; then ${rate} operations a second, a fifth of them puts\n`,
+  );
+
+  await each('work', () => ({ rate: rate / peers }));
+  await sleep(2000);
+  const quietFrom = Date.now();
+  await sleep(quietSeconds * 1000);
+  await each('forgetPeak');
+  const joinFrom = Date.now();
+  began = performance.now();
+  const newcomer = new Process(folder, peers);
+  await newcomer.ask('start', { bootstrap: addresses });
+  await until('it owns its places', async () => (await newcomer.ask('status')).status === 'up');
+  const joinTo = Date.now();
+  const joinedIn = seconds(began);
+  const loads = await each('endWork');
+  all.push(newcomer);
+  await until('all agree', areWhole);
+  const { copied } = await newcomer.ask('status');
+
+  const gets = loads.flatMap((load) => load.gets);
+  const quiet = quantiles(gets.filter(([due]) => due >= quietFrom && due < joinFrom));
+  const busy = quantiles(gets.filter(([due]) => due >= joinFrom && due < joinTo));
+  say(`             gets    p50 ms    p99 ms`);
+  for (const [name, { count, p50, p99 }] of [
+    ['quiet', quiet],
+    ['joining', busy],
+  ])
+    say(`${name.padEnd(8)}${[count, p50.toFixed(1), p99.toFixed(1)].map((cell) => `${cell}`.padStart(9)).join(' ')}`);
+  say(`p99 while it joins, to the quiet one: ${(busy.p99 / quiet.p99).toFixed(2)}\n`);
+
+  const work = loads.flatMap((load) => load.rows);
+  const held = keys + new Set(work.filter(({ op }) => op === 'put').map(({ key }) => key)).size;
+  const ideal = (n * held) / (peers + 1);
+  say(`joined in ${joinedIn}, ${copied} records copied: ${(copied / ideal).toFixed(2)} of ${n} keys / ${peers + 1} peers`);
+  const peaks = await each('memory');
+  say(`memory at most ${mib(Math.max(...peaks))} in a peer, ${mib(peaks.at(-1))} in the new one`);
+
+  began = performance.now();
+  const counts = [];
+  const areInPlace = async () => {
+    counts.splice(0, Infinity, ...(await each('held')));
+    return counts.reduce((sum, count) => sum + count) === n * held;
+  };
+  await until('every key lies at its owners only', areInPlace, afterwardsMs).catch((error) => say(`NOT WELL: ${error.message}`));
+  say(
+    `records at each peer: ${counts.join(', ')}; in all ${counts.reduce((sum, count) => sum + count)} = ${n} x ${held}, after ${seconds(began)}`,
+  );
+  began = performance.now();
+  const wrong = await each('verify', (index) => ({ from: index, to: keys, step: all.length, size }));
+  say(`read back in ${seconds(began)}: ${wrong.reduce((sum, count) => sum + count)} of ${keys} keys are wrong`);
+  const rows = [...work, ...(await each('hot')).flat()];
+  const failed = work.filter(({ status }) => status !== 'ok');
+  const violations = checkHistory(rows);
+  say(
+    `history of ${rows.length} rows, ${failed.length} operations not ok${reasonsOf(failed)}: ${violations.length === 0 ? 'every check holds' : 'VIOLATED'}`,
+  );
+  for (const violation of violations.slice(0, 10)) say(JSON.stringify(violation));
+} finally {
+  for (const { child } of all) {
+    child.removeAllListeners('exit');
+    child.kill('SIGKILL');
+  }
+  await rm(folder, { recursive: true, force: true });
+}
+process.exit(0);
