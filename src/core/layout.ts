@@ -4,7 +4,7 @@
  *
  *   r position(4) bucket NUL key   the record
  *   k bucket NUL key               empty: the keys of a bucket in bytewise order, for listings
- *   t n(1) partition(2) leaf(1)    the digest of a Merkle leaf
+ *   t n(1) partition(2) leaf(1)    the digest of a Merkle leaf, and a question mark where it is doubted
  *   e time(8) bucket NUL key       empty: when a version of the record expires
  *   d time(8) bucket NUL key       empty: since when there is nothing in the record but tombstones
  *   h owner NUL bucket NUL key     n of the bucket: the record here is kept for this owner too (a hint)

@@ -18,6 +18,9 @@ export const leavesPerInner = leafCount / innerCount;
 export const digestBytes = 16;
 const algorithmVersion = 1;
 
+/** One number for a leaf across all partitions. */
+export const leafNumber = (partition: number, leaf: number): number => partition * leafCount + leaf;
+
 export const emptyDigest = '\0'.repeat(digestBytes) as ByteString;
 
 /** A set never changes: it is digested when it comes into a leaf, and need not be when it goes. */

@@ -10,9 +10,9 @@ import type { Disk, StorageChange, StorageRange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
 import { addressOfRecordKey, dueKey, indexKey, leafRecordsRange, recordKey, recordName, recordsRange } from './layout.ts';
-import { leafOf } from './merkle.ts';
+import { leafNumber, leafOf } from './merkle.ts';
 import { decodeRecord, deletedAt, emptyRecord, encodeRecord, expiryOf, type RecordSet, replicaCountIn } from './record.ts';
-import { type LeafRecord, leafNumber, type ReadLeaf, Recounts, sumOf } from './recounts.ts';
+import { type LeafRecord, type ReadLeaf, Recounts, sumOf } from './recounts.ts';
 import { partitionOf } from './ring.ts';
 import { type Held, Trees } from './trees.ts';
 
@@ -57,7 +57,7 @@ export class Records {
   constructor(disk: Disk, partitions: number) {
     this.#disk = disk;
     this.#partitions = partitions;
-    this.trees = new Trees(disk, partitions);
+    this.trees = new Trees(disk, partitions, (leaf) => this.#recounts.attempt(leaf));
     this.#recounts = new Recounts({
       disk,
       trees: this.trees,

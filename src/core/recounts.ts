@@ -2,7 +2,8 @@
  * Merkle leaves that may not fit the records under them any more, and their recount.
  *
  * A leaf changes by what a commit changes (AE1), so a commit that fails, or a record that is damaged, leaves it wrong, and it would stay wrong: every later
- * change builds on it. A doubted leaf is therefore counted anew from its records, once no commit to it is under way, and until its records could all be read.
+ * change builds on it. A doubted leaf is therefore counted anew from its records, once no commit to it is under way, and until its records could all be read. The doubt
+ * is stored with the leaf: a leaf that is wrong may look like that of another peer, which would hide for ever what is missing.
  */
 
 import type { Disk } from './disk.ts';
@@ -28,15 +29,11 @@ export type ReadLeaf = (partition: number, leaf: number, done: (now: Instant, re
 
 type CheckDone = (now: Instant, wasWrong: boolean) => void;
 
-/** One number for a leaf across all partitions. */
-export const leafNumber = (partition: number, leaf: number): number => partition * leafCount + leaf;
-
 export class Recounts {
   readonly #disk: Disk;
   readonly #trees: Trees;
   readonly #read: ReadLeaf;
   readonly #isBusy: (leaf: number) => boolean;
-  readonly #doubted = new Set<number>();
   /** Who waits for the recount of a leaf. */
   readonly #checks = new Map<number, CheckDone[]>();
   /** True once a commit has been asked for since the records were read: they are out of date. */
@@ -51,7 +48,7 @@ export class Recounts {
   }
 
   doubt(leaf: number): void {
-    this.#doubted.add(leaf);
+    this.#trees.doubted.add(leaf);
     this.attempt(leaf);
   }
 
@@ -63,7 +60,7 @@ export class Recounts {
 
   /** Tries again what could not be counted: called now and then. */
   attemptAll(): void {
-    for (const leaf of this.#doubted) this.attempt(leaf);
+    for (const leaf of this.#trees.doubted) this.attempt(leaf);
   }
 
   /** A commit to this leaf has been asked for. */
@@ -73,7 +70,7 @@ export class Recounts {
 
   /** Counts a doubted leaf anew, unless a commit is under way; the end of that one is the next occasion. */
   attempt(leaf: number): void {
-    if (!this.#doubted.has(leaf) || this.#underWay.has(leaf) || this.#isBusy(leaf)) return;
+    if (!this.#trees.doubted.has(leaf) || this.#underWay.has(leaf) || this.#isBusy(leaf)) return;
     this.#underWay.set(leaf, false);
     const partition = Math.floor(leaf / leafCount);
     this.#read(partition, leaf % leafCount, (then, found) => {
@@ -100,12 +97,12 @@ export class Recounts {
   #put(partition: number, leaf: number, counts: readonly number[], { records, damaged }: LeafContent): void {
     const wasWrong = counts.some((n) => this.#trees.loaded(partition, n)?.leaf(leaf % leafCount) !== sumOf(records, n));
     // Without the damaged ones the leaf is not what others have, so that they send theirs. But damage may be of the reading only.
-    if (!damaged) this.#doubted.delete(leaf);
+    if (!damaged) this.#trees.doubted.delete(leaf);
     const changes = counts.map((n) => this.#trees.setLeaf(n, partition, leaf % leafCount, sumOf(records, n)));
     const checks = this.#checks.get(leaf) ?? [];
     this.#checks.delete(leaf);
     this.#disk.write(changes, (now, written) => {
-      if (written instanceof MeshError) this.#doubted.add(leaf);
+      if (written instanceof MeshError) this.#trees.doubted.add(leaf);
       for (const done of checks) done(now, wasWrong);
     });
   }

@@ -10,8 +10,7 @@ import type { AntiEntropy } from './anti-entropy.ts';
 import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
-import { emptyDigest, leafCount, leafOf, recordDigest, xor } from './merkle.ts';
-import { leafNumber } from './recounts.ts';
+import { emptyDigest, leafCount, leafOf, recordDigest, xor, leafNumber } from './merkle.ts';
 import { type RepairOutcome, RepairRun } from './repair-run.ts';
 import type { Held } from './trees.ts';
 

@@ -12,7 +12,7 @@ import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
 import { leafKey, leafOfKey, partitionOfLeafKey, prefixEnd, treesRange } from './layout.ts';
 import { limits } from './limits.ts';
-import { leafCount, leafOf, MerkleTree, recordDigest } from './merkle.ts';
+import { digestBytes, leafCount, leafNumber, leafOf, MerkleTree, recordDigest } from './merkle.ts';
 import type { RecordSet } from './record.ts';
 import { partitionOf } from './ring.ts';
 
@@ -25,23 +25,30 @@ export interface Held {
 type Use<T> = (now: Instant, result: T | MeshError) => void;
 
 const partitionsPerGroup = 16;
+/** Follows the digest of a leaf that is doubted. */
+const doubt = '?';
 
 /** One number for a tree, and one for its group. */
 const treeOf = (partition: number, n: number): number => partition * (limits.replicasMax + 1) + n;
 const groupOf = (partition: number, n: number): number => treeOf(Math.floor(partition / partitionsPerGroup), n);
 
 export class Trees {
+  /** Leaves that may not be what their records make them, by `leafNumber`. */
+  readonly doubted = new Set<number>();
   readonly #disk: Disk;
   readonly #partitions: number;
+  readonly #recount: (leaf: number) => void;
   readonly #trees = new Map<number, MerkleTree>();
   /** Who waits for a group of trees, or that it is there. */
   readonly #groups = new Map<number, Use<undefined>[] | 'loaded'>();
   /** The n of which there are records here, ascending; another array once there is one more. */
   replicaCounts: readonly number[] = [];
 
-  constructor(disk: Disk, partitions: number) {
+  /** `recount` is called with a leaf that an earlier run has doubted. */
+  constructor(disk: Disk, partitions: number, recount: (leaf: number) => void = () => {}) {
     this.#disk = disk;
     this.#partitions = partitions;
+    this.#recount = recount;
   }
 
   #holds(n: number): void {
@@ -81,10 +88,22 @@ export class Trees {
       if (entries instanceof MeshError) this.#groups.delete(group);
       else {
         this.#groups.set(group, 'loaded');
-        for (const [key, digest] of entries) this.#at(partitionOfLeafKey(key), n).setLeaf(leafOfKey(key), toByteString(digest));
+        for (const [key, row] of entries) this.#read(n, partitionOfLeafKey(key), leafOfKey(key), toByteString(row));
       }
       for (const done of waiting) done(later, entries instanceof MeshError ? entries : undefined);
     });
+  }
+
+  #read(n: number, partition: number, leaf: number, row: ByteString): void {
+    this.#at(partition, n).setLeaf(leaf, row.slice(0, digestBytes) as ByteString);
+    if (row.length === digestBytes) return;
+    this.doubted.add(leafNumber(partition, leaf));
+    this.#recount(leafNumber(partition, leaf));
+  }
+
+  #row(n: number, partition: number, leaf: number, digest: ByteString): StorageChange {
+    const isDoubted = this.doubted.has(leafNumber(partition, leaf));
+    return { key: leafKey(n, partition, leaf), value: fromByteString(isDoubted ? digest + doubt : digest) };
   }
 
   #at(partition: number, n: number): MerkleTree {
@@ -105,7 +124,7 @@ export class Trees {
       this.#holds(n);
       // Both in one tree: the leaf is written once, with both changes.
       if (before.n === after.n) changes.length = 0;
-      changes.push({ key: leafKey(n, partition, leaf), value: fromByteString(digest) });
+      changes.push(this.#row(n, partition, leaf, digest));
     }
     return changes;
   }
@@ -113,6 +132,6 @@ export class Trees {
   /** Sets a leaf to what its records make it. Its tree is loaded. Returns the leaf to be stored. */
   setLeaf(n: number, partition: number, leaf: number, digest: ByteString): StorageChange {
     this.#at(partition, n).setLeaf(leaf, digest);
-    return { key: leafKey(n, partition, leaf), value: fromByteString(digest) };
+    return this.#row(n, partition, leaf, digest);
   }
 }
