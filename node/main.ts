@@ -23,6 +23,7 @@ import { scrubCommand } from './commands/scrub.ts';
 import { joinCommand, replaceCommand, serveCommand } from './commands/serve.ts';
 import { simCommand } from './commands/sim.ts';
 import { statusCommand } from './commands/status.ts';
+import { watchCommand } from './commands/watch.ts';
 import { version } from './package-files.ts';
 
 function createProgram(): Command {
@@ -44,7 +45,7 @@ Start here:
     );
   const groups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
     ['Run peers:', [demoCommand, serveCommand, joinCommand, replaceCommand, simCommand]],
-    ['Values:', [putCommand, getCommand, deleteCommand, keysCommand, importCommand, exportCommand]],
+    ['Values:', [putCommand, getCommand, deleteCommand, keysCommand, watchCommand, importCommand, exportCommand]],
     ['The mesh:', [membersCommand, ringCommand, statusCommand, planCommand, leaveCommand, removeCommand, repairCommand, scrubCommand]],
   ];
   for (const [title, commands] of groups) {

@@ -130,6 +130,47 @@ export interface KeysPage {
   readonly complete: boolean;
 }
 
+export interface WatchOptions {
+  /** Tell of what is there now, too, before `ready`. Default false: only of what is put from then on. */
+  readonly initial?: boolean;
+  /** Ends the watch. */
+  readonly signal?: AbortSignal;
+}
+
+/** One version of a key: each is told once. One that was replaced before any replica could tell of it is left out. */
+export interface Change {
+  readonly type: 'change';
+  readonly key: Uint8Array;
+  /** `actor:counter`. */
+  readonly dot: string;
+  /** Undefined: the key was deleted. */
+  readonly value: Uint8Array | undefined;
+  readonly contentType: string | undefined;
+  /** Unix milliseconds of the hybrid logical clock at the replica that took the put. */
+  readonly time: number;
+  /** Covers those of the versions in `current` that this watch has told: a put with it replaces them. */
+  readonly context: string;
+  /** Dots of the versions of the key that nothing has replaced, as far as this watch knows; several are a conflict. */
+  readonly current: readonly string[];
+}
+
+export type WatchEvent =
+  | Change
+  /** All replicas that can be reached have been asked: what is put from now on will be told, also by replicas that come back later. */
+  | { readonly type: 'ready' }
+  /**
+   * Something may not have been told, and versions may be told again. Read again what you need; with `initial` all that is there now follows. It comes when another
+   * tab runs the peer now, when the application reads too slowly, or when a watch follows too many keys. Another `ready` follows.
+   */
+  | { readonly type: 'resync' };
+
+/** Ends with the iteration over it, or with `close`. What it tells is kept until it is read, within bounds. */
+export interface Watch extends AsyncIterable<WatchEvent> {
+  /** Resolves with the first `ready`. */
+  readonly ready: Promise<void>;
+  close(): void;
+}
+
 /** One replica's own copy, whatever the others hold. */
 export interface LocalRecord {
   readonly context: string;
@@ -153,6 +194,11 @@ export interface Bucket {
   allKeys(options?: Omit<KeysOptions, 'cursor'>): AsyncIterable<Uint8Array>;
   /** `peer`: whose copy; default: this peer's own. */
   local(key: KeyInput, peer?: string): Promise<LocalRecord | undefined>;
+  /**
+   * Tells of each change of a key, or of all keys that begin with a prefix, wherever it was made. Values are told as they are stored: resolvers work on gets. All
+   * watches of a peer together follow up to 100,000 keys (`WATCH_TOO_LARGE`); expiry is no change.
+   */
+  watch(what: KeyInput | { readonly prefix: KeyInput }, options?: WatchOptions): Watch;
 }
 
 export type MemberState = 'alive' | 'suspect' | 'dead' | 'left' | 'removed';

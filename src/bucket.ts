@@ -16,6 +16,8 @@ import type {
   PutResult,
   ReplicaReceipt,
   Sibling,
+  Watch,
+  WatchOptions,
 } from './api.ts';
 import { encodeContext, decodeContext } from './context-text.ts';
 import { fromBase64Url, fromByteString, textToBytes, toBase64Url, toByteString } from './core/bytes.ts';
@@ -27,6 +29,7 @@ import type { Receipt } from './core/messages.ts';
 import { checkQuorum, majority, overlaps } from './core/quorum.ts';
 import { liveSiblings, type RecordSet, type RecordVersion, resolve, type StoredResolver } from './core/record.ts';
 import type { Requester } from './runtime.ts';
+import { WatchStream } from './watch.ts';
 
 const bucketName = /^[A-Za-z0-9._-]{1,64}$/;
 const modes: readonly string[] = ['strict', 'sloppy', 'any'];
@@ -44,6 +47,12 @@ export function toKey(input: KeyInput): ByteString {
   const key = typeof input === 'string' ? textToBytes(input) : toByteString(input);
   if (key.length >= 1 && key.length <= limits.keyMaxBytes) return key;
   throw new MeshError('KEY_INVALID', `a key has 1 to ${limits.keyMaxBytes} bytes, this one has ${key.length}`);
+}
+
+function toPrefix(input: KeyInput): ByteString {
+  const prefix = typeof input === 'string' ? textToBytes(input) : toByteString(input);
+  if (prefix.length <= limits.keyMaxBytes) return prefix;
+  throw new MeshError('KEY_INVALID', `a prefix has at most ${limits.keyMaxBytes} bytes`);
 }
 
 /** Fills in the defaults. Throws `OPTION_INVALID` or `QUORUM_INVALID`. */
@@ -184,8 +193,7 @@ export class BucketHandle implements Bucket {
     if (!Number.isInteger(limit) || limit < 1 || limit > limits.listMax) {
       throw new MeshError('OPTION_INVALID', `limit must be a whole number from 1 to ${limits.listMax}, not ${limit}`);
     }
-    const prefix = typeof options.prefix === 'string' ? textToBytes(options.prefix) : toByteString(options.prefix ?? new Uint8Array(0));
-    if (prefix.length > limits.keyMaxBytes) throw new MeshError('KEY_INVALID', `a prefix has at most ${limits.keyMaxBytes} bytes`);
+    const prefix = toPrefix(options.prefix ?? '');
     const command = { bucket: this.name, prefix, after: decodeCursor(options.cursor), limit, n: this.options.n, budgetMs: timeoutMs };
     const reply = await this.#runtime.request({ type: 'keys', command }, signal);
     if (reply.type !== 'keys') throw unexpected(reply.type);
@@ -215,6 +223,12 @@ export class BucketHandle implements Bucket {
       tombstones,
       keptFor,
     };
+  }
+
+  watch(what: KeyInput | { readonly prefix: KeyInput }, { initial = false, signal }: WatchOptions = {}): Watch {
+    const exact = typeof what === 'string' || what instanceof Uint8Array;
+    const key = exact ? toKey(what) : toPrefix(what.prefix);
+    return new WatchStream(this.#runtime, { bucket: this.name, key, exact, n: this.options.n, initial }, signal);
   }
 }
 

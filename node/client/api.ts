@@ -49,7 +49,15 @@ export interface MembersAnswer {
 export type { Holdings, Placement, PeerStatus, PlanResult, RingView };
 
 /** Codes that say that the caller wrote something wrong. */
-const usageCodes = new Set(['BUCKET_INVALID', 'KEY_INVALID', 'CONTEXT_INVALID', 'QUORUM_INVALID', 'OPTION_INVALID', 'CURSOR_INVALID']);
+const usageCodes = new Set([
+  'BUCKET_INVALID',
+  'KEY_INVALID',
+  'CONTEXT_INVALID',
+  'QUORUM_INVALID',
+  'OPTION_INVALID',
+  'CURSOR_INVALID',
+  'WATCH_TOO_LARGE',
+]);
 
 export const keyPath = (bucket: string, encodedKey: string, query: Readonly<Record<string, string | number | undefined>> = {}): string =>
   `/v1/buckets/${encodeSegment(bucket)}/keys/${encodedKey}${queryText(query)}`;

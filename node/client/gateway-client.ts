@@ -18,6 +18,8 @@ export interface GatewayRequest {
   readonly body?: Uint8Array;
   /** Called with each line of the answer's body as it comes in, besides the whole at the end. */
   readonly onLine?: (line: string) => void;
+  /** A good answer has no end: its body is not kept. */
+  readonly isEndless?: boolean;
 }
 
 export interface GatewayAnswer {
@@ -125,7 +127,7 @@ export class GatewayClient {
       outgoing.on('error', fail);
       outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${answerTimeoutMs / 1000} s`)));
       outgoing.on('response', (incoming) => {
-        collect(incoming, request.onLine).then(
+        collect(incoming, request).then(
           (body) => resolve({ gateway, status: incoming.statusCode ?? 0, headers: incoming.headers, body }),
           fail,
         );
@@ -135,12 +137,12 @@ export class GatewayClient {
   }
 }
 
-async function collect(incoming: IncomingMessage, onLine: ((line: string) => void) | undefined): Promise<Buffer> {
+async function collect(incoming: IncomingMessage, { onLine, isEndless = false }: GatewayRequest): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const decoder = new StringDecoder('utf8');
   let line = '';
   for await (const chunk of incoming) {
-    chunks.push(chunk as Buffer);
+    if (!isEndless || incoming.statusCode !== 200) chunks.push(chunk as Buffer);
     if (onLine === undefined) continue;
     const lines = (line + decoder.write(chunk as Buffer)).split('\n');
     line = lines.pop() ?? '';

@@ -25,6 +25,7 @@ import type { Metrics } from './metrics.ts';
 import { pageResponse, type Page } from './page.ts';
 import { splitTarget } from './target.ts';
 import { postRepair, postScrub } from './upkeep.ts';
+import { WatchStreams } from './watch.ts';
 
 export interface AppOptions {
   readonly gateway: Gateway;
@@ -66,6 +67,8 @@ export function createApp(options: AppOptions): Hono<Env> {
   const app = new Hono<Env>({ getPath: (_request, call) => rawPath(call?.env) });
   for (const [method, path, handler] of routes) app.on(method, path, (c) => handler(c, gateway));
   app.get('/v1/events', (c) => events.open(c));
+  const watches = new WatchStreams(gateway);
+  app.get('/v1/buckets/:bucket/watch', (c) => watches.open(c));
   app.get('/metrics', async () => new Response(await metrics.text(), { headers: { 'Content-Type': metrics.contentType } }));
   app.get('/v1/demo', () => invitation(options.supervisor));
   app.notFound((c) => unmatched(app, c, page));
@@ -108,6 +111,7 @@ const welcome = (): Response =>
     'This is the gateway of a ringmesh peer.\n\n' +
       '  PUT, GET, DELETE  /v1/buckets/:bucket/keys/:key\n' +
       '  GET               /v1/buckets/:bucket/keys?prefix=&cursor=&limit=\n' +
+      '  GET               /v1/buckets/:bucket/watch?key=  or  ?prefix=  (server-sent events)\n' +
       '  GET               /v1/status  /v1/members  /v1/ring  /v1/connections  /v1/events  /metrics\n' +
       '  GET               /v1/placement?bucket=&key=  /v1/holdings?peer=  /v1/local/buckets/:bucket/keys/:key?peer=\n' +
       '  GET               /v1/plan?action=join|leave|replace&peer=&weight=\n' +

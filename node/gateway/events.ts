@@ -60,7 +60,7 @@ export class EventStreams {
 }
 
 /** True when `resume` was called, false when the time passed first. */
-function wokenWithin(ms: number, hand: (resume: () => void) => void): Promise<boolean> {
+export function wokenWithin(ms: number, hand: (resume: () => void) => void): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(false), ms);
     hand(() => {

@@ -11,6 +11,7 @@ import type { Reply, Request } from '../core/coordinator.ts';
 import { MeshError } from '../core/errors.ts';
 import type { Instant } from '../core/ids.ts';
 import type { Ring } from '../core/ring.ts';
+import type { News } from '../core/watching.ts';
 import type { Requester, Runtime } from '../runtime.ts';
 import {
   commonChannel,
@@ -28,6 +29,7 @@ interface Waiting {
   readonly request: Request;
   readonly resolve: (reply: Answer) => void;
   readonly reject: (error: Error) => void;
+  readonly tell: (news: News) => void;
   /** Undefined while nobody has it. */
   term: string | undefined;
 }
@@ -78,16 +80,16 @@ export class Line implements Requester {
     return { mono: performance.now(), wall: Date.now() };
   }
 
-  request(request: Request, signal?: AbortSignal): Promise<Answer> {
+  request(request: Request, signal?: AbortSignal, tell: (news: News) => void = () => {}): Promise<Answer> {
     if (this.#left.signal.aborted) return Promise.reject(closed());
-    if (this.#runtime !== undefined) return this.#runtime.request(request, signal);
+    if (this.#runtime !== undefined) return this.#runtime.request(request, signal, tell);
     if (signal?.aborted === true) return Promise.reject(aborted());
     const id = this.#nextId++;
     let timer: Timer | undefined;
     const abort = (): void => this.#abort(id);
     signal?.addEventListener('abort', abort, { once: true });
     return new Promise<Answer>((resolve, reject) => {
-      const waiting: Waiting = { request, resolve, reject, term: undefined };
+      const waiting: Waiting = { request, resolve, reject, tell, term: undefined };
       this.#waiting.set(id, waiting);
       timer = this.#watchTime(waiting);
       this.#send(id, waiting);
@@ -114,8 +116,8 @@ export class Line implements Requester {
     this.#runtime = runtime;
     this.#listen();
     for (const waiting of this.#waiting.values()) {
-      if (this.#isLost(waiting)) continue;
-      runtime.request(waiting.request).then(waiting.resolve, waiting.reject);
+      if (waiting.request.type === 'watch') waiting.reject(unwatched());
+      else if (!this.#isLost(waiting)) runtime.request(waiting.request).then(waiting.resolve, waiting.reject);
     }
   }
 
@@ -173,6 +175,8 @@ export class Line implements Requester {
         return this.#onView();
       case 'reply':
         return this.#waiting.get(message.id)?.resolve(message.reply);
+      case 'news':
+        return this.#waiting.get(message.id)?.tell(message.news);
       case 'failed':
         return this.#waiting.get(message.id)?.reject(new MeshError(message.code, message.message));
       case 'event':
@@ -188,8 +192,12 @@ export class Line implements Requester {
     for (const [id, waiting] of this.#waiting) if (!this.#isLost(waiting)) this.#send(id, waiting);
   }
 
-  /** Ends a put that an earlier runner had. */
-  #isLost({ request, term, resolve }: Waiting): boolean {
+  /** Ends a put or a watch that an earlier runner had. */
+  #isLost({ request, term, resolve, reject }: Waiting): boolean {
+    if (term !== undefined && request.type === 'watch') {
+      reject(unwatched());
+      return true;
+    }
     if (term === undefined || request.type !== 'put') return false;
     const { context } = request.command;
     resolve({ type: 'put', outcome: { outcome: 'unknown', context, dot: undefined, receipts: [], sloppy: false } });
@@ -216,5 +224,6 @@ export class Line implements Requester {
   }
 }
 
+const unwatched = (): MeshError => new MeshError('UNREACHABLE', 'another tab runs the peer now: the watch begins anew');
 const closed = (): MeshError => new MeshError('CLOSED', 'the peer is closed');
 const aborted = (): MeshError => new MeshError('ABORTED', 'the request was aborted');

@@ -8,6 +8,7 @@ import type { Reply, Request } from '../core/coordinator.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { MeshEvent } from '../core/events.ts';
 import type { Ring } from '../core/ring.ts';
+import type { News } from '../core/watching.ts';
 
 /** What the synchronous views of a guest are made of. */
 export interface View {
@@ -37,6 +38,8 @@ export type RunnerMessage =
   /** The ring comes along when it is another one than before. */
   | { readonly type: 'view'; readonly view: View; readonly ring: Ring | undefined }
   | { readonly type: 'reply'; readonly id: number; readonly reply: Exclude<Reply, { type: 'failed' }> }
+  /** Of a watch. */
+  | { readonly type: 'news'; readonly id: number; readonly news: News }
   | { readonly type: 'failed'; readonly id: number; readonly code: ErrorCode; readonly message: string }
   | { readonly type: 'event'; readonly event: MeshEvent };
 

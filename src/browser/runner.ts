@@ -4,6 +4,7 @@ import type { MeshEvent } from '../api.ts';
 import type { Reply } from '../core/coordinator.ts';
 import { MeshError } from '../core/errors.ts';
 import type { RecordSet } from '../core/record.ts';
+import type { News } from '../core/watching.ts';
 import type { Mesh } from '../mesh.ts';
 import type { Runtime } from '../runtime.ts';
 import { commonChannel, type CommonMessage, guestChannel, guestLock, type GuestMessage, type RunnerMessage } from './messages.ts';
@@ -140,7 +141,7 @@ class Guest {
     const abort = new AbortController();
     this.#aborts.set(id, abort);
     this.#running.runtime
-      .request(request, abort.signal)
+      .request(request, abort.signal, (news) => this.post({ type: 'news', id, news: compactNews(news) }))
       .then(
         (reply) => this.post({ type: 'reply', id, reply: compact(reply) }),
         (error: unknown) => {
@@ -158,6 +159,12 @@ function compact(reply: Exclude<Reply, { type: 'failed' }>): typeof reply {
   if (reply.type === 'local') return { ...reply, copy: { ...reply.copy, record: compactRecord(reply.copy.record) } };
   return reply;
 }
+
+const compactNews = (news: News): News => {
+  if (news.type !== 'version') return news;
+  const { dot, value } = news.version;
+  return { ...news, version: { dot, value: { ...value, bytes: value.bytes.slice() } } };
+};
 
 const compactRecord = ({ context, siblings }: RecordSet): RecordSet => ({
   context,

@@ -8,11 +8,11 @@
 import type { CallFailure } from './calls.ts';
 import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
-import type { ByteString, Instant, PeerId } from './ids.ts';
+import type { ByteString, Dot, Instant, PeerId } from './ids.ts';
 import { limits } from './limits.ts';
 import type { Answer, Filter, Listed } from './messages.ts';
-import { type Clock, clockOf, type RecordSet, type RecordVersion } from './record.ts';
-import { covers, emptySet, merge } from './versions.ts';
+import type { RecordSet, RecordVersion } from './record.ts';
+import { covers, emptySet, emptyVector, joinVectors, merge, onlyDot, type VersionSet, type VersionVector } from './versions.ts';
 
 export interface WatchCommand extends Filter {
   /** Of the bucket. */
@@ -24,8 +24,17 @@ export interface WatchCommand extends Filter {
 export type News =
   /** Whoever could be reached has shown what there is: what is committed from now on will be told. */
   | { readonly type: 'ready' }
-  /** `clock`: of all versions of the key that were told, and those that they replaced. */
-  | { readonly type: 'version'; readonly key: ByteString; readonly version: RecordVersion; readonly clock: Clock };
+  /** `current`: the versions of the key that nothing has replaced, as far as is known; `context` covers those of them that were told. */
+  | {
+      readonly type: 'version';
+      readonly key: ByteString;
+      readonly version: RecordVersion;
+      readonly current: readonly Dot[];
+      readonly context: VersionVector;
+    };
+
+/** What is known of a key. The versions say whether they were told, or were there before. */
+type Known = VersionSet<boolean>;
 
 /** How many more keys the watches of a peer may remember. */
 export interface Budget {
@@ -55,7 +64,7 @@ const fetchTimeoutMs = 5000;
 export class Watching {
   readonly command: WatchCommand;
   readonly #options: WatchingOptions;
-  readonly #told = new Map<ByteString, Clock>();
+  readonly #known = new Map<ByteString, Known>();
   readonly #waiting: Report[] = [];
   /** Those under way, with what else was shown of their keys meanwhile. */
   readonly #fetching = new Map<ByteString, Report[]>();
@@ -77,8 +86,8 @@ export class Watching {
 
   end(now: Instant): void {
     this.#hasEnded = true;
-    this.#options.budget.left += this.#told.size;
-    this.#told.clear();
+    this.#options.budget.left += this.#known.size;
+    this.#known.clear();
     this.#waiting.length = 0;
     this.#settle(now);
   }
@@ -112,7 +121,7 @@ export class Watching {
   listed(now: Instant, peer: PeerId, { key, record }: Listed): void {
     if (this.#hasEnded) return;
     if (this.#isReady || this.command.initial) this.shown(now, peer, { key, record, whole: false });
-    else this.#remember(now, key, record);
+    else this.#remember(now, key, record, false);
   }
 
   /** A replica shows a record, with its values if it is `whole`. */
@@ -121,27 +130,30 @@ export class Watching {
     const fresh = this.#freshIn(key, record);
     const isKnown = fresh.every(({ value }) => whole || value.tombstone);
     if (!isKnown) return this.#want(now, { peer, key, record });
-    const clock = this.#remember(now, key, record);
-    if (clock !== undefined) for (const version of fresh) this.#options.tell({ type: 'version', key, version, clock });
+    const known = this.#remember(now, key, record, true);
+    if (known === undefined || fresh.length === 0) return;
+    const current = known.siblings.map(({ dot }) => dot);
+    const context = known.siblings.filter(({ value }) => value).reduce((told, { dot }) => joinVectors(told, onlyDot(dot)), emptyVector);
+    for (const version of fresh) this.#options.tell({ type: 'version', key, version, current, context });
   }
 
   #freshIn(key: ByteString, record: RecordSet): readonly RecordVersion[] {
-    const told = this.#told.get(key);
-    return told === undefined ? record.siblings : record.siblings.filter(({ dot }) => !covers(told.context, dot));
+    const known = this.#known.get(key);
+    return known === undefined ? record.siblings : record.siblings.filter(({ dot }) => !covers(known.context, dot));
   }
 
-  #remember(now: Instant, key: ByteString, record: RecordSet): Clock | undefined {
-    const told = this.#told.get(key);
+  #remember(now: Instant, key: ByteString, { context, siblings }: RecordSet, isTold: boolean): Known | undefined {
+    const before = this.#known.get(key);
     const { budget, fail } = this.#options;
-    if (told === undefined && --budget.left < 0) {
+    if (before === undefined && --budget.left < 0) {
       budget.left++;
       const message = `the watches of a peer follow up to ${limits.watchedKeysMax} keys together: watch a longer prefix`;
       fail(now, new MeshError('WATCH_TOO_LARGE', message));
       return undefined;
     }
-    const clock = merge<undefined>(told ?? emptySet, clockOf(record));
-    this.#told.set(key, clock);
-    return clock;
+    const known = merge<boolean>(before ?? emptySet, { context, siblings: siblings.map(({ dot }) => ({ dot, value: isTold })) });
+    this.#known.set(key, known);
+    return known;
   }
 
   #want(now: Instant, report: Report): void {
@@ -158,7 +170,7 @@ export class Watching {
       const { peer, key, record } = report;
       const underWay = this.#fetching.get(key);
       if (underWay !== undefined) underWay.push(report);
-      else if (this.#freshIn(key, record).length === 0) this.#remember(now, key, record);
+      else if (this.#freshIn(key, record).length === 0) this.#remember(now, key, record, true);
       else this.#fetch(now, peer, key);
     }
     this.#settle(now);

@@ -71,13 +71,13 @@ export class Watcher {
       this.#readyAt = this.#options.cluster.world.nowMs;
       return;
     }
-    const { key, version, clock } = news;
+    const { key, version, current } = news;
     const told = this.#told.get(key) ?? { dots: new Map<string, { deleted: boolean }>(), current: [] };
     const dot = dotText(version.dot);
     this.versions++;
     if (told.dots.has(dot)) this.#twice.push({ check: 'watch', key, message: `${this.#name} was told ${dot} twice` });
     told.dots.set(dot, { deleted: version.value.tombstone });
-    told.current = clock.siblings.map((sibling) => dotText(sibling.dot));
+    told.current = current.map(dotText);
     this.#told.set(key, told);
   }
 

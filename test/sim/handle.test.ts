@@ -4,17 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Cluster } from '../../src/sim/cluster.ts';
 import { simHandle } from '../../src/sim/handle.ts';
 import { World } from '../../src/sim/world.ts';
-
-/** Lets the world run until the promise has settled. */
-async function settled<T>(world: World, promise: Promise<T>): Promise<T> {
-  let open = true;
-  const done = promise.finally(() => (open = false));
-  for (let turn = 0; turn < 10_000 && open; turn++) {
-    world.runFor(10);
-    await Promise.resolve();
-  }
-  return done;
-}
+import { settled } from './support/settled.ts';
 
 function formed(peers: number, weight = 16): Cluster {
   const cluster = new Cluster(new World(7), { peers, weight, bootstrap: 0, founders: peers });

@@ -7,12 +7,15 @@ import {
   MeshError,
   type Bucket,
   type BucketOptions,
+  type Change,
   type GetResult,
   type KeyInput,
   type MeshEvent,
   type MeshPeer,
   type PutResult,
   type Sibling,
+  type Watch,
+  type WatchEvent,
 } from 'ringmesh';
 
 interface FakeRecord {
@@ -48,9 +51,49 @@ function decode(context: string | undefined): string[] {
   }
 }
 
+/** Is ready at once, and keeps what nobody has read yet. */
+class FakeWatch implements Watch {
+  readonly ready = Promise.resolve();
+  readonly #all: Set<FakeWatch>;
+  readonly #matches: (name: string) => boolean;
+  readonly #waiting: (WatchEvent | undefined)[] = [{ type: 'ready' }];
+  #wake: () => void = () => {};
+
+  constructor(all: Set<FakeWatch>, matches: (name: string) => boolean) {
+    this.#all = all.add(this);
+    this.#matches = matches;
+  }
+
+  hear(name: string, version: Pick<Change, 'dot' | 'value' | 'contentType' | 'context'>): void {
+    if (!this.#matches(name)) return;
+    const key = Buffer.from(name.slice(name.indexOf('\n') + 1), 'latin1');
+    this.#push({ type: 'change', key, time: 1000, current: [version.dot], ...version });
+  }
+
+  #push(event: WatchEvent | undefined): void {
+    this.#waiting.push(event);
+    this.#wake();
+  }
+
+  close(): void {
+    this.#all.delete(this);
+    this.#push(undefined);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent, undefined> {
+    for (;;) {
+      while (this.#waiting.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+      const event = this.#waiting.shift();
+      if (event === undefined) return undefined;
+      yield event;
+    }
+  }
+}
+
 export function createFakePeer(): FakePeer {
   const records = new Map<string, FakeRecord>();
   const listeners = new Set<(event: MeshEvent) => void>();
+  const watches = new Set<FakeWatch>();
   let counter = 0;
   let becomeReady = (): void => {};
   const ready = new Promise<void>((resolve) => (becomeReady = resolve));
@@ -76,6 +119,9 @@ export function createFakePeer(): FakePeer {
     if (make !== undefined) record.siblings.push(make(dot));
     record.seen = [...record.seen, dot];
     records.set(name, record);
+    const made = make?.(dot);
+    for (const watch of watches)
+      watch.hear(name, { dot, value: made?.value, contentType: made?.contentType, context: encode(record.seen) });
     return { outcome: peer.putOutcome, context: encode(record.seen), dot, ...rest };
   };
 
@@ -124,6 +170,12 @@ export function createFakePeer(): FakePeer {
         return record === undefined
           ? undefined
           : { context: encode(record.seen), siblings: record.siblings, tombstones: [], keptFor: ['other'] };
+      },
+      watch: (what) => {
+        if (peer.failWith !== undefined) throw peer.failWith;
+        const isExact = typeof what === 'string' || what instanceof Uint8Array;
+        const wanted = `${name}\n${nameOf(isExact ? what : what.prefix)}`;
+        return new FakeWatch(watches, (key) => (isExact ? key === wanted : key.startsWith(wanted)));
       },
     };
     return self;
