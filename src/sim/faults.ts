@@ -86,7 +86,7 @@ export class FaultDriver {
   /** Who has said goodbye at some time: it must not be left in that state. */
   readonly #leaving = new Set<SimPeer>();
   readonly #snapshots = new Map<number, { readonly rows: StorageSnapshot; readonly takenAtMs: number }>();
-  /** The one peer whose disk forgets in this run: two that forget together can take acknowledged writes with them, and no store can help that. */
+  /** The one peer whose disk forgets in this run, or that is removed: two that forget together can take acknowledged writes with them, and no store can help that. */
   readonly #forgetful: number;
   readonly #movers: Movers | undefined;
   #stopped = false;
@@ -195,7 +195,7 @@ export class FaultDriver {
       case 'leave':
         return this.#movers?.leave() ?? false;
       case 'remove':
-        return this.#movers?.remove() ?? false;
+        return this.#movers?.remove(this.#cluster.peer(this.#forgetful)) ?? false;
       case 'slowDisk':
       case 'ioError':
       case 'diskFull':

@@ -40,9 +40,9 @@ export class Movers {
     return true;
   }
 
-  remove(): boolean {
-    if (!this.#mayLose() || this.#condemned.size > 0) return false;
-    const peer = pick(this.#random, this.#settled());
+  /** Its copies are gone with it, as with a disk that forgets. */
+  remove(peer: SimPeer): boolean {
+    if (!this.#mayLose() || this.#condemned.size > 0 || !this.#settled().includes(peer)) return false;
     peer.kill();
     this.#condemned.add(peer);
     this.#later(between(this.#random, 2000, 12_000), () => {
