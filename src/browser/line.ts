@@ -54,6 +54,8 @@ export class Line implements Requester {
   #term: string | undefined;
   #nextId = 1;
   #hasLock = false;
+  /** This tab runs the peer, or is about to. */
+  #isRunner = false;
   /** What the runner has last shown. */
   view: View | undefined;
   ring: Ring | undefined;
@@ -111,6 +113,7 @@ export class Line implements Requester {
   /** This tab runs the peer from now on. When it takes it over, requests wait until others can be reached again: the application has seen it ready before. */
   async useHere(runtime: Runtime, ready: (options: { timeoutMs: number }) => Promise<void>): Promise<void> {
     const isTakeover = this.view !== undefined;
+    this.#isRunner = true;
     this.#term = undefined;
     if (isTakeover) await ready({ timeoutMs: readyPatienceMs }).catch(() => undefined);
     this.#runtime = runtime;
@@ -124,6 +127,7 @@ export class Line implements Requester {
   /** The peer that ran in this tab was closed, and another tab may run it. */
   useOthers(): void {
     this.#runtime = undefined;
+    this.#isRunner = false;
     this.#sayHello();
   }
 
@@ -136,7 +140,7 @@ export class Line implements Requester {
   }
 
   #sayHello(): void {
-    if (this.#runtime === undefined && this.#hasLock) this.#common.postMessage({ type: 'hello', guest: this.#id } satisfies CommonMessage);
+    if (!this.#isRunner && this.#hasLock) this.#common.postMessage({ type: 'hello', guest: this.#id } satisfies CommonMessage);
   }
 
   #post(message: GuestMessage): void {
@@ -165,7 +169,7 @@ export class Line implements Requester {
   }
 
   #heard(message: RunnerMessage): void {
-    if (this.#runtime !== undefined) return;
+    if (this.#isRunner) return;
     switch (message.type) {
       case 'welcome':
         return this.#welcomed(message.term);

@@ -34,6 +34,8 @@ interface Watch {
 const renewMs = 4000;
 const askTimeoutMs = 3000;
 const pageSize = 200;
+/** A peer that has just started has no links yet, and one that is offline will have none. */
+const linkPatienceMs = 3000;
 
 export class Watches {
   readonly #env: Environment;
@@ -65,12 +67,14 @@ export class Watches {
       fail: (then: Instant, error: MeshError) => this.end(then, id, error),
       missed: (peer: PeerId) => this.#sources.get(peer)?.compared.delete(watching),
     };
-    const watching: Watching = new Watching(
-      options,
-      [...sources].filter((peer) => this.#env.calls.linked(peer)),
-    );
+    const { calls, members, timers } = this.#env;
+    const awaited = [...sources].filter((peer) => calls.linked(peer) || members.believedAlive(peer));
+    const watching: Watching = new Watching(options, awaited);
     this.#watches.set(id, { watching, sources });
     for (const peer of sources) this.#attend(now, peer);
+    timers.at(now.mono + linkPatienceMs, (then) => {
+      for (const peer of awaited) if (!calls.linked(peer)) watching.lookedAt(then, peer);
+    });
     if (!this.#isRenewing) this.#renewLater(now);
   }
 
