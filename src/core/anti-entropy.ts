@@ -34,6 +34,13 @@ interface Waiting {
 
 const nothing: ExchangeResult = { different: 0, received: 0, sent: 0, bytes: 0, compared: [], skipped: 0, failure: undefined };
 
+const addResults = (sum: ExchangeResult, found: ExchangeResult): ExchangeResult => ({
+  ...addCounts(sum, found),
+  compared: [...new Set([...sum.compared, ...found.compared])],
+  skipped: sum.skipped + found.skipped,
+  failure: found.failure,
+});
+
 export class AntiEntropy {
   readonly #env: Environment;
   /** Whom to compare with next in the background, in this order. */
@@ -151,14 +158,8 @@ export class AntiEntropy {
       partitions,
       givesOnly,
       progress: progress && ((then, found) => progress(then, addCounts(sum, found))),
-      done: (then, { failure, compared, skipped, ...found }) => {
-        const next = {
-          ...addCounts(sum, found),
-          compared: sum.compared.length === 0 ? compared : [...new Set([...sum.compared, ...compared])],
-          skipped: sum.skipped + skipped,
-          failure,
-        };
-        this.#run(then, waiting, failure === undefined ? rest : [], next);
+      done: (then, found) => {
+        this.#run(then, waiting, found.failure === undefined ? rest : [], sum === nothing ? found : addResults(sum, found));
       },
     });
     waiting.run.start(now);

@@ -141,7 +141,7 @@ export class MemberTable {
     const before = this.#members.get(record.peer);
     this.#members.set(record.peer, member);
     this.#view = undefined;
-    this.#countsAreStale = true;
+    if (before?.signed.record.counts !== record.counts) this.#countsAreStale = true;
     if (before === undefined || !samePlace(before, member)) this.#placement = undefined;
   }
 

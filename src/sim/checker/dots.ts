@@ -14,11 +14,15 @@ export function checkDots(rows: readonly HistoryRow[]): Violation[] {
     if (!isOperation(row)) continue;
     const { key } = row;
     for (const [id, dot] of Object.entries(row.dots)) {
-      const otherDot = dotOf.get(`${key}\0${id}`);
-      const otherId = valueOf.get(`${key}\0${dot}`);
-      if (otherDot === undefined) dotOf.set(`${key}\0${id}`, dot);
-      else if (otherDot !== dot) violations.push({ check: 'dots', key, message: `value ${id} has two dots: ${otherDot} and ${dot}` });
-      if (otherId === undefined) valueOf.set(`${key}\0${dot}`, id);
+      const value = `${key}\0${id}`;
+      const otherDot = dotOf.get(value);
+      // Most have been told before.
+      if (otherDot === dot) continue;
+      const place = `${key}\0${dot}`;
+      const otherId = valueOf.get(place);
+      if (otherDot === undefined) dotOf.set(value, dot);
+      else violations.push({ check: 'dots', key, message: `value ${id} has two dots: ${otherDot} and ${dot}` });
+      if (otherId === undefined) valueOf.set(place, id);
       else if (otherId !== id) violations.push({ check: 'dots', key, message: `dot ${dot} names two values: ${otherId} and ${id}` });
     }
   }
