@@ -27,8 +27,12 @@ class Process {
 
   ask(message) {
     return new Promise((resolve, reject) => {
-      this.child.once('message', resolve);
-      this.child.once('exit', (code) => reject(new Error(`process ended with ${code}`)));
+      const ended = (code) => reject(new Error(`process ended with ${code}`));
+      this.child.once('exit', ended);
+      this.child.once('message', (answer) => {
+        this.child.off('exit', ended);
+        resolve(answer);
+      });
       this.child.send(message);
     });
   }

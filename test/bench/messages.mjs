@@ -31,11 +31,12 @@ async function createNetwork(bootstrap, handlers) {
   await import(new URL('src/adapters/polyfill.js', dist));
   const { createLibp2pNetwork } = await import(new URL('src/adapters/libp2p.js', dist));
   const { nodeTransports } = await import(new URL('src/adapters/libp2p-node.js', dist));
+  const { clusterDht } = await import(new URL('src/adapters/libp2p-dht.js', dist));
   const { createIdentity } = await import(new URL('src/adapters/identity.js', dist));
   const { privateKey } = createIdentity();
   const listen = ['/ip4/127.0.0.1/tcp/0'];
-  const network = createLibp2pNetwork({ cluster: 'bench', privateKey, transports: nodeTransports(), listen, bootstrap, dht: 'server' });
-  await network.start({ message() {}, gossip() {}, up() {}, down() {}, ...handlers(network) });
+  const network = createLibp2pNetwork({ cluster: 'bench', privateKey, transports: nodeTransports(), listen, bootstrap, dht: clusterDht });
+  await network.start({ message() {}, gossip() {}, up() {}, down() {}, addressesChanged() {}, ...handlers(network) });
   return network;
 }
 
