@@ -14,7 +14,6 @@ import type {
   Mode,
   PutOptions,
   PutResult,
-  ReplicaReceipt,
   Sibling,
   Watch,
   WatchOptions,
@@ -119,7 +118,7 @@ export class BucketHandle implements Bucket {
     const siblings = this.#resolved(record);
     const context = encodeContext(address, record.context);
     const outcome = siblings.length === 0 ? 'absent' : 'ok';
-    return { outcome, context, siblings, replicas: receipts.map(toReceipt), hosts: hostsOf(receipts), sloppy, overlap: overlaps(n, r, w) };
+    return { outcome, context, siblings, replicas: receipts, hosts: hostsOf(receipts), sloppy, overlap: overlaps(n, r, w) };
   }
 
   #resolved(record: RecordSet): Sibling[] {
@@ -171,7 +170,7 @@ export class BucketHandle implements Bucket {
       outcome,
       context: encodeContext(address, reply.outcome.context),
       dot: dot === undefined ? null : dotText(dot),
-      replicas: receipts.map(toReceipt),
+      replicas: receipts,
       hosts: hostsOf(receipts),
       sloppy,
       overlap: overlaps(n, r, w),
@@ -262,8 +261,8 @@ const toSibling = ({ dot, value }: RecordVersion): Sibling => ({
   time: value.time.ms,
 });
 
-const toReceipt = (receipt: Receipt): ReplicaReceipt => ({ ...receipt });
-
 function hostsOf(receipts: readonly Receipt[]): number {
-  return new Set(receipts.filter(({ state }) => state === 'stored' || state === 'answered').map((receipt) => receipt.host)).size;
+  const hosts = new Set<string>();
+  for (const { state, host } of receipts) if (state === 'stored' || state === 'answered') hosts.add(host);
+  return hosts.size;
 }

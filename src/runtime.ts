@@ -5,13 +5,13 @@
 
 import { decodeMessage, encodeMessage } from './core/codec.ts';
 import type { Request, Reply } from './core/coordinator.ts';
-import type { DiskAnswer, DiskRequest } from './core/disk.ts';
 import { MeshError } from './core/errors.ts';
 import type { CoreEvent, MeshEvent } from './core/events.ts';
 import type { Instant, PeerId } from './core/ids.ts';
 import { decodeRumors, encodeRumors } from './core/member-codec.ts';
 import { type Output, Peer, type PeerOptions } from './core/peer.ts';
 import type { News } from './core/watching.ts';
+import { DiskDriver } from './disk-driver.ts';
 import type { Clock, Network, Path, Storage } from './ports.ts';
 
 /** Takes requests to a peer, which may run elsewhere. */
@@ -48,6 +48,7 @@ export class Runtime implements Driver {
   readonly peer: Peer;
   readonly #network: Network;
   readonly #storage: Storage;
+  readonly #disk: DiskDriver;
   readonly #clock: Clock;
   readonly #listeners = new Set<(event: MeshEvent) => void>();
   readonly #replies = new Map<number, (reply: Reply) => void>();
@@ -69,6 +70,9 @@ export class Runtime implements Driver {
   constructor(options: RuntimeOptions) {
     this.#network = options.network;
     this.#storage = options.storage;
+    this.#disk = new DiskDriver(options.storage, (answer) => {
+      if (!this.#closed) this.peer.stored(this.now(), answer);
+    });
     this.#clock = options.clock;
     const { durable, mayHaveForgotten = false } = options.storage;
     const firstCallId = 1 + options.peer.random.u32() * 2 ** 16;
@@ -133,16 +137,16 @@ export class Runtime implements Driver {
     if (signal?.aborted === true) return Promise.reject(new MeshError('ABORTED', 'the request was aborted before it began'));
     return new Promise((resolve, reject) => {
       const id = this.#nextRequest++;
-      const abort = (): void => this.#turn((now) => this.peer.abort(now, id));
-      signal?.addEventListener('abort', abort, { once: true });
+      const abort = signal && ((): void => this.#turn((now) => this.peer.abort(now, id)));
+      if (abort !== undefined) signal?.addEventListener('abort', abort, { once: true });
       if (tell !== undefined) this.#watches.set(id, tell);
       this.#replies.set(id, (reply) => {
-        this.#watches.delete(id);
-        signal?.removeEventListener('abort', abort);
+        if (tell !== undefined) this.#watches.delete(id);
+        if (abort !== undefined) signal?.removeEventListener('abort', abort);
         if (reply.type === 'failed') reject(reply.error);
         else resolve(reply);
       });
-      this.#turn((now) => this.peer.request(now, id, request));
+      this.peer.request(this.now(), id, request);
     });
   }
 
@@ -198,22 +202,20 @@ export class Runtime implements Driver {
   }
 
   #received(from: PeerId, frame: Uint8Array): void {
-    this.#turn((now) => {
-      const message = this.#decoded(from, () => decodeMessage(frame));
-      if (message !== undefined) this.peer.receive(now, from, message);
-    });
+    if (this.#closed) return;
+    const message = this.#decoded(from, frame, decodeMessage);
+    if (message !== undefined) this.peer.receive(this.now(), from, message);
   }
 
   #gossiped(from: PeerId, frame: Uint8Array): void {
-    this.#turn((now) => {
-      const rumors = this.#decoded(from, () => decodeRumors(frame));
-      if (rumors !== undefined) this.peer.gossiped(now, rumors);
-    });
+    if (this.#closed) return;
+    const rumors = this.#decoded(from, frame, decodeRumors);
+    if (rumors !== undefined) this.peer.gossiped(this.now(), rumors);
   }
 
-  #decoded<T>(from: PeerId, decode: () => T): T | undefined {
+  #decoded<T>(from: PeerId, frame: Uint8Array, decode: (frame: Uint8Array) => T): T | undefined {
     try {
-      return decode();
+      return decode(frame);
     } catch (error) {
       if (!(error instanceof MeshError)) throw error;
       this.#emit({ type: 'badFrame', peer: from, reason: error.message });
@@ -237,6 +239,7 @@ export class Runtime implements Driver {
     for (let outputs = this.peer.drain(); outputs.length > 0; outputs = this.peer.drain()) {
       for (const output of outputs) this.#carryOut(output);
     }
+    this.#disk.flush();
     this.#pumpIsDue = false;
     this.#instant = undefined;
     this.#arm();
@@ -261,7 +264,7 @@ export class Runtime implements Driver {
       case 'gossip':
         return this.#network.publish(encodeRumors(output.rumors));
       case 'disk':
-        return this.#ask(output.request);
+        return this.#disk.ask(output.request);
       case 'connect':
         return this.#network.connect(output.peer, output.addresses);
       case 'reply':
@@ -276,29 +279,6 @@ export class Runtime implements Driver {
         return void this.close(new MeshError('REMOVED', evictedText));
       case 'event':
         return this.#emit(output.event);
-    }
-  }
-
-  #ask(request: DiskRequest): void {
-    const answered = (answer: DiskAnswer): void => this.#turn((now) => this.peer.stored(now, answer));
-    const failed = (cause: unknown): void => {
-      const error = cause instanceof MeshError ? cause : new MeshError('STORAGE_FAILED', String(cause), { cause });
-      answered({ type: 'failed', id: request.id, error });
-    };
-    const { id } = request;
-    switch (request.type) {
-      case 'read': {
-        const prompt = this.#storage.getNow?.(request.keys);
-        if (prompt !== undefined) return answered({ type: 'read', id, values: prompt });
-        this.#storage.getMany(request.keys).then((values) => answered({ type: 'read', id, values }), failed);
-        return;
-      }
-      case 'range':
-        this.#storage.range(request.range).then((entries) => answered({ type: 'range', id, entries }), failed);
-        return;
-      case 'write':
-        this.#storage.commit(request.changes).then(() => answered({ type: 'written', id }), failed);
-        return;
     }
   }
 

@@ -96,17 +96,18 @@ export function hex(bytes: Uint8Array): string {
 }
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const alphabetCodes = fromByteString(alphabet);
 const alphabetIndex = new Map([...alphabet].map((letter, index) => [letter, index]));
 
 /** RFC 4648 section 5, without padding. */
 export function toBase64Url(bytes: Uint8Array): string {
-  let out = '';
+  const codes = new Uint8Array(Math.ceil((bytes.length * 4) / 3));
+  let at = 0;
   for (let i = 0; i < bytes.length; i += 3) {
-    const rest = bytes.length - i;
     const word = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    for (let k = 0; k < Math.min(rest + 1, 4); k++) out += alphabet[(word >> (18 - 6 * k)) & 63] ?? '';
+    for (let shift = 18; shift >= 0 && at < codes.length; shift -= 6) codes[at++] = alphabetCodes[(word >> shift) & 63] ?? 0;
   }
-  return out;
+  return toByteString(codes);
 }
 
 /** Undefined for anything that `toBase64Url` does not make. */
@@ -218,7 +219,15 @@ export class Writer {
   }
 
   text(value: string): this {
-    return this.byteString(textToBytes(value));
+    const start = this.#at - this.#start;
+    this.byteString(value);
+    // ASCII is its own encoding: what was written stays.
+    for (let i = 0; i < value.length; i++) {
+      if (value.charCodeAt(i) < 0x80) continue;
+      this.#at = this.#start + start;
+      return this.byteString(textToBytes(value));
+    }
+    return this;
   }
 
   /** What has been written so far: a view that holds until more is written. */

@@ -237,7 +237,7 @@ export class Coordinator {
     this.#active.delete(id);
     this.#output(id, reply);
     const { request, startedAt } = active;
-    if (!isClientRequest(request) || !this.#env.watched()) return;
+    if (!this.#env.watched() || !isClientRequest(request)) return;
     this.#env.emit({ ...describe(now, request, reply), ms: now.mono - startedAt, forwarded });
   }
 }

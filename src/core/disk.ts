@@ -41,7 +41,7 @@ type Done<T> = (now: Instant, result: T | MeshError) => void;
 /** Hands out request ids and remembers who waits for which answer. */
 export class Disk {
   readonly #submit: (request: DiskRequest) => void;
-  readonly #waiting = new Map<number, (now: Instant, answer: DiskAnswer) => void>();
+  readonly #waiting = new Map<number, Done<never>>();
   #nextId = 1;
 
   constructor(submit: (request: DiskRequest) => void) {
@@ -53,36 +53,40 @@ export class Disk {
   }
 
   read(keys: readonly ByteString[], done: Done<readonly (Uint8Array | undefined)[]>): void {
-    const id = this.#nextId++;
-    this.#waiting.set(id, (now, answer) => {
-      if (answer.type === 'read') done(now, answer.values);
-      else if (answer.type === 'failed') done(now, answer.error);
-    });
-    this.#submit({ type: 'read', id, keys });
+    this.#submit({ type: 'read', id: this.#await(done), keys });
   }
 
   range(range: StorageRange, done: Done<readonly StorageEntry[]>): void {
-    const id = this.#nextId++;
-    this.#waiting.set(id, (now, answer) => {
-      if (answer.type === 'range') done(now, answer.entries);
-      else if (answer.type === 'failed') done(now, answer.error);
-    });
-    this.#submit({ type: 'range', id, range });
+    this.#submit({ type: 'range', id: this.#await(done), range });
   }
 
   write(changes: readonly StorageChange[], done: Done<undefined>): void {
+    this.#submit({ type: 'write', id: this.#await(done), changes });
+  }
+
+  #await<T>(done: Done<T>): number {
     const id = this.#nextId++;
-    this.#waiting.set(id, (now, answer) => {
-      if (answer.type === 'written') done(now, undefined);
-      else if (answer.type === 'failed') done(now, answer.error);
-    });
-    this.#submit({ type: 'write', id, changes });
+    this.#waiting.set(id, done);
+    return id;
   }
 
   settle(now: Instant, answer: DiskAnswer): void {
-    const waiter = this.#waiting.get(answer.id);
-    if (waiter === undefined) return;
+    const done = this.#waiting.get(answer.id);
+    if (done === undefined) return;
     this.#waiting.delete(answer.id);
-    waiter(now, answer);
+    done(now, resultOf(answer) as never);
+  }
+}
+
+function resultOf(answer: DiskAnswer): unknown {
+  switch (answer.type) {
+    case 'read':
+      return answer.values;
+    case 'range':
+      return answer.entries;
+    case 'written':
+      return undefined;
+    case 'failed':
+      return answer.error;
   }
 }

@@ -2,12 +2,27 @@
  * The only hashes of the core: SHA-256 for everything that must be the same on every peer, CRC-32C for damage on disk. Both are synchronous.
  */
 
-import { sha256 } from '@noble/hashes/sha2.js';
+import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 
-import { fromByteString } from './bytes.ts';
+import { fromByteString, toByteString } from './bytes.ts';
 import type { Address, ByteString } from './ids.ts';
 
-export { sha256 };
+const blank = nobleSha256.create();
+const working = nobleSha256.create();
+
+/** State and result are used again: to make them costs as much as a short message does. */
+const latestDigest = new Uint8Array(32);
+
+function digest(bytes: Uint8Array): Uint8Array {
+  // oxlint-disable-next-line no-underscore-dangle -- the name that noble gives it.
+  blank._cloneInto(working).update(bytes).digestInto(latestDigest);
+  return latestDigest;
+}
+
+export const sha256 = (bytes: Uint8Array): Uint8Array => digest(bytes).slice();
+
+/** The first bytes of the SHA-256, as a byte string. */
+export const digestText = (bytes: Uint8Array, length: number): ByteString => toByteString(digest(bytes).subarray(0, length));
 
 /** The first four bytes, big-endian. */
 export function leadingU32(digest: Uint8Array): number {
@@ -17,7 +32,7 @@ export function leadingU32(digest: Uint8Array): number {
 /** A request asks for the address of its key several times, and keys are asked for again: the last ones are kept, up to this many. */
 const addressesMax = 16_384;
 const addresses = new Map<string, Address>();
-let latest: Address = { bucket: '', key: '' as ByteString, position: 0 };
+let latest: Address = { bucket: '', key: '' as ByteString, name: '', position: 0 };
 
 /** The point of a key on the ring. A bucket name holds no NUL, so the two cannot run into each other. */
 export function addressOf(bucket: string, key: ByteString): Address {
@@ -26,7 +41,7 @@ export function addressOf(bucket: string, key: ByteString): Address {
   let address = addresses.get(name);
   if (address === undefined) {
     if (addresses.size >= addressesMax) addresses.clear();
-    address = { bucket, key, position: leadingU32(sha256(fromByteString(name))) };
+    address = { bucket, key, name, position: leadingU32(digest(fromByteString(name))) };
     addresses.set(name, address);
   }
   latest = address;

@@ -8,7 +8,7 @@
 import { Reader, Writer } from './bytes.ts';
 import type { StorageChange } from './disk.ts';
 import type { Address, PeerId } from './ids.ts';
-import { hintKey, recordName } from './layout.ts';
+import { hintKey } from './layout.ts';
 
 /** What a store keeps for others at the most. Beyond it hints are refused, or given to other primaries when they are too old. */
 export interface HintLimits {
@@ -34,7 +34,7 @@ export interface Hint {
 /** The owner of what was taken while no primary was known at all: whoever will be one. */
 export const nobodyYet = '' as PeerId;
 
-const nameOf = ({ address }: Hint): string => recordName(address.bucket, address.key);
+const nameOf = ({ address }: Hint): string => address.name;
 
 export const hintRow = (hint: Hint): StorageChange => ({
   key: hintKey(hint.owner, hint.address),
@@ -129,7 +129,7 @@ export class HintIndex {
 
   /** For whom the record is kept. */
   ownersOf(address: Address): PeerId[] {
-    const name = recordName(address.bucket, address.key);
+    const { name } = address;
     return [...this.#owners].filter(([, hints]) => hints.has(name)).map(([owner]) => owner);
   }
 

@@ -28,6 +28,8 @@ export interface Dot {
 export interface Address {
   readonly bucket: string;
   readonly key: ByteString;
+  /** Bucket and key in one, divided by a NUL. */
+  readonly name: string;
   readonly position: number;
 }
 

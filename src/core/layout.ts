@@ -25,20 +25,17 @@ const bytes = (text: string): ByteString => text as ByteString;
 /** One name for (bucket, key), used as a map key. */
 export const recordName = (bucket: string, key: ByteString): string => `${bucket}\0${key}`;
 
-export const recordKey = (address: Address): ByteString =>
-  bytes(`r${u32Bytes(address.position)}${recordName(address.bucket, address.key)}`);
+export const recordKey = (address: Address): ByteString => bytes(`r${u32Bytes(address.position)}${address.name}`);
 
-export const indexKey = (address: Address): ByteString => bytes(`k${recordName(address.bucket, address.key)}`);
+export const indexKey = (address: Address): ByteString => bytes(`k${address.name}`);
 
 export const leafKey = (n: number, partition: number, leaf: number): ByteString =>
   bytes(`t${String.fromCharCode(n)}${u16Bytes(partition)}${String.fromCharCode(leaf)}`);
 
-export const hintKey = (owner: PeerId, address: Address): ByteString =>
-  bytes(`h${textToBytes(owner)}\0${recordName(address.bucket, address.key)}`);
+export const hintKey = (owner: PeerId, address: Address): ByteString => bytes(`h${textToBytes(owner)}\0${address.name}`);
 
 /** `kind`: `e` for expiry, `d` for deletion; times are whole Unix milliseconds. */
-export const dueKey = (kind: 'e' | 'd', time: number, address: Address): ByteString =>
-  bytes(`${kind}${timeBytes(time)}${recordName(address.bucket, address.key)}`);
+export const dueKey = (kind: 'e' | 'd', time: number, address: Address): ByteString => bytes(`${kind}${timeBytes(time)}${address.name}`);
 
 const timeBytes = (time: number): string => u32Bytes(Math.floor(time / 2 ** 32)) + u32Bytes(time % 2 ** 32);
 

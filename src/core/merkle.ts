@@ -6,8 +6,8 @@
  * kept in storage beside the records and change in the same batch.
  */
 
-import { fromByteString, toByteString, Writer } from './bytes.ts';
-import { sha256 } from './hash.ts';
+import { fromByteString, Writer } from './bytes.ts';
+import { digestText } from './hash.ts';
 import type { Address, ByteString } from './ids.ts';
 import type { RecordSet } from './record.ts';
 import { writeDot, writeVector } from './record.ts';
@@ -40,7 +40,7 @@ function digestRecord(address: Address, set: RecordSet): ByteString {
   const writer = new Writer().u8(algorithmVersion).text(address.bucket).byteString(address.key);
   writeVector(writer, set.context);
   for (const version of set.siblings) writeDot(writer, version.dot);
-  return toByteString(sha256(writer.finish()).subarray(0, digestBytes));
+  return digestText(writer.finish(), digestBytes);
 }
 
 /** Which leaf of its partition a position falls into: the eight bits after those that name the partition. */
@@ -104,7 +104,7 @@ export function digestOf(children: readonly ByteString[]): ByteString {
     const child = children[i];
     if (child !== undefined && child !== emptyDigest) named += String.fromCharCode(i) + child;
   }
-  return named === '' ? emptyDigest : toByteString(sha256(fromByteString(named)).subarray(0, digestBytes));
+  return named === '' ? emptyDigest : digestText(fromByteString(named), digestBytes);
 }
 
 /** One digest for several trees, in a fixed order. A single tree stands for itself, empty ones do not count. */
@@ -113,8 +113,11 @@ export function combine(roots: readonly ByteString[]): ByteString {
   return filled.length > 1 ? digestOf(filled) : (filled[0] ?? emptyDigest);
 }
 
+const mixed = Array<number>(digestBytes).fill(0);
+
 export function xor(a: ByteString, b: ByteString): ByteString {
-  const mixed = new Uint8Array(digestBytes);
+  if (a === emptyDigest) return b;
+  if (b === emptyDigest) return a;
   for (let i = 0; i < digestBytes; i++) mixed[i] = a.charCodeAt(i) ^ b.charCodeAt(i);
-  return toByteString(mixed);
+  return String.fromCharCode(...mixed) as ByteString;
 }

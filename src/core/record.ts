@@ -90,7 +90,11 @@ export function deletedAt(set: RecordSet): number | undefined {
 const noBytes = new Uint8Array(0);
 
 /** How large the values of a record are together, in bytes. */
-export const recordSize = (set: RecordSet): number => set.siblings.reduce((sum, version) => sum + version.value.bytes.length, 0);
+export function recordSize(set: RecordSet): number {
+  let size = 0;
+  for (const { value } of set.siblings) size += value.bytes.length;
+  return size;
+}
 
 export function withoutValues(record: RecordSet): RecordSet {
   return { context: record.context, siblings: record.siblings.map(({ dot, value }) => ({ dot, value: { ...value, bytes: noBytes } })) };

@@ -9,7 +9,7 @@
 import type { Disk, StorageChange, StorageRange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
-import { addressOfRecordKey, dueKey, indexKey, leafRecordsRange, recordKey, recordName, recordsRange } from './layout.ts';
+import { addressOfRecordKey, dueKey, indexKey, leafRecordsRange, recordKey, recordsRange } from './layout.ts';
 import { leafNumber, leafOf } from './merkle.ts';
 import { decodeRecord, deletedAt, emptyRecord, encodeRecord, expiryOf, type RecordSet, replicaCountIn } from './record.ts';
 import { type LeafRecord, type ReadLeaf, Recounts, sumOf } from './recounts.ts';
@@ -44,6 +44,7 @@ interface Slot {
 }
 
 const nothing: Held = { n: 0, record: emptyRecord };
+const noBytes = new Uint8Array(0);
 
 export class Records {
   readonly trees: Trees;
@@ -95,8 +96,7 @@ export class Records {
    * may do so too: the damaged record is replaced.
    */
   open(now: Instant, address: Address, n: number, use: Use<RecordSet>): void {
-    const name = recordName(address.bucket, address.key);
-    const slot = this.#slots.get(name);
+    const slot = this.#slots.get(address.name);
     if (slot?.held !== undefined) return use(now, slot.damage ?? slot.held.record);
     if (slot !== undefined) {
       slot.waiting.push(use);
@@ -104,7 +104,7 @@ export class Records {
     }
     const leaf = leafNumber(this.#partition(address), leafOf(address.position, this.#partitions));
     const opened: Slot = { n, leaf, held: undefined, damage: undefined, waiting: [use], writes: 0, failed: false };
-    this.#slots.set(name, opened);
+    this.#slots.set(address.name, opened);
     this.#load(address, opened);
   }
 
@@ -112,35 +112,34 @@ export class Records {
     return partitionOf({ partitions: this.#partitions }, address.position);
   }
 
-  /** Looks twice at what seems damaged: a bit may have flipped on its way from the disk, and who replaces a record must be sure that it is gone. */
-  #readSurely(address: Address, use: Use<Held>): void {
+  /**
+   * Reads the record and the trees that it is or will be in. Looks twice at what seems damaged: a bit may have flipped on its way from the disk, and who replaces a
+   * record must be sure that it is gone.
+   */
+  #load(address: Address, slot: Slot, isSecondLook = false): void {
     this.readHeld(address, (now, read) => {
-      if (read instanceof MeshError && read.code === 'RECORD_CORRUPT') this.readHeld(address, use);
-      else use(now, read);
+      if (!(read instanceof MeshError)) return this.#loadTrees(now, address, slot, read);
+      if (read.code !== 'RECORD_CORRUPT') return this.#loaded(now, address, slot, read);
+      if (!isSecondLook) return this.#load(address, slot, true);
+      slot.damage = read;
+      this.#loadTrees(now, address, slot, nothing);
     });
   }
 
-  /** Reads the record and the trees that it is or will be in. */
-  #load(address: Address, slot: Slot): void {
+  #loadTrees(now: Instant, address: Address, slot: Slot, held: Held): void {
     const partition = this.#partition(address);
-    this.#readSurely(address, (now, read) => {
-      const isDamaged = read instanceof MeshError && read.code === 'RECORD_CORRUPT';
-      if (read instanceof MeshError && !isDamaged) return this.#loaded(now, address, slot, read);
-      const held = read instanceof MeshError ? nothing : read;
-      this.trees.tree(now, partition, slot.n, (then, tree) => {
-        if (tree instanceof MeshError) return this.#loaded(then, address, slot, tree);
-        this.trees.tree(then, partition, held.n || slot.n, (later, other) => {
-          if (read instanceof MeshError) slot.damage = read;
-          this.#loaded(later, address, slot, other instanceof MeshError ? other : held);
-        });
-      });
+    const missing = [slot.n, held.n].find((n) => n > 0 && this.trees.loaded(partition, n) === undefined);
+    if (missing === undefined) return this.#loaded(now, address, slot, held);
+    this.trees.tree(now, partition, missing, (then, tree) => {
+      if (tree instanceof MeshError) this.#loaded(then, address, slot, tree);
+      else this.#loadTrees(then, address, slot, held);
     });
   }
 
   #loaded(now: Instant, address: Address, slot: Slot, held: Held | MeshError): void {
     const { waiting } = slot;
     slot.waiting = [];
-    if (held instanceof MeshError) this.#slots.delete(recordName(address.bucket, address.key));
+    if (held instanceof MeshError) this.#slots.delete(address.name);
     else slot.held = held;
     // Each one sees what the one before it has made of the record.
     for (const use of waiting) use(now, held instanceof MeshError ? held : (slot.damage ?? (slot.held ?? held).record));
@@ -149,7 +148,7 @@ export class Records {
 
   /** Commits the next state of an open key together with `extra`; no versions at all removes it. `done` is called when it is durable. */
   save(address: Address, record: RecordSet, extra: readonly StorageChange[], done: Use<undefined>): void {
-    const slot = this.#slots.get(recordName(address.bucket, address.key));
+    const slot = this.#slots.get(address.name);
     if (slot?.held === undefined) throw new MeshError('INTERNAL', 'bug: save of a record that is not open');
     const before = slot.held;
     const after = record.context.length === 0 ? nothing : { n: slot.n, record };
@@ -158,17 +157,16 @@ export class Records {
     slot.held = after;
     slot.damage = undefined;
     slot.writes++;
-    const changes: StorageChange[] = [
-      { key: recordKey(address), value: after.n === 0 ? undefined : encodeRecord(after.record, after.n) },
-      ...this.trees.replace(address, before, after),
-      ...dueChanges(address, before.record, after.record),
-    ];
+    const changes = this.trees.replace(address, before, after);
+    changes.push({ key: recordKey(address), value: after.n === 0 ? undefined : encodeRecord(after.record, after.n) });
+    addDueChanges(changes, address, before.record, after.record);
     this.#recounts.changed(slot.leaf);
     // While earlier commits are uncertain, so is whether the key is in the index.
     const uncertain = slot.writes > 1 || slot.failed || leafIsWrong;
     if (uncertain || (before.n === 0) !== (after.n === 0))
-      changes.push({ key: indexKey(address), value: after.n === 0 ? undefined : new Uint8Array(0) });
-    this.#disk.write([...changes, ...extra], (now, result) => {
+      changes.push({ key: indexKey(address), value: after.n === 0 ? undefined : noBytes });
+    changes.push(...extra);
+    this.#disk.write(changes, (now, result) => {
       slot.writes--;
       slot.failed ||= result instanceof MeshError;
       if (slot.failed && slot.writes === 0) this.#readAgain(address, slot);
@@ -182,14 +180,14 @@ export class Records {
 
   /** Makes sure that the state of an open key is durable as memory has it: commits it once more when it is still on its way, for that may fail. */
   confirm(now: Instant, address: Address, done: Use<undefined>): void {
-    const slot = this.#slots.get(recordName(address.bucket, address.key));
+    const slot = this.#slots.get(address.name);
     if (slot?.held === undefined || slot.writes === 0) return done(now, undefined);
     this.save(address, slot.held.record, [], done);
   }
 
   /** Whether a commit of this key is under way. */
   isWriting(address: Address): boolean {
-    return (this.#slots.get(recordName(address.bucket, address.key))?.writes ?? 0) > 0;
+    return (this.#slots.get(address.name)?.writes ?? 0) > 0;
   }
 
   /** After a failed commit: what the disk holds is taken for the truth again. */
@@ -205,9 +203,8 @@ export class Records {
   }
 
   #release(address: Address, slot: Slot): void {
-    const name = recordName(address.bucket, address.key);
-    if (slot.writes === 0 && slot.waiting.length === 0 && slot.held !== undefined && this.#slots.get(name) === slot)
-      this.#slots.delete(name);
+    if (slot.writes === 0 && slot.waiting.length === 0 && slot.held !== undefined && this.#slots.get(address.name) === slot)
+      this.#slots.delete(address.name);
   }
 
   /** The records with this n in one leaf of a partition, without damaged ones. When they do not add up to the leaf, it is counted anew. */
@@ -283,16 +280,14 @@ export class Records {
 }
 
 /** The rows that tell when a record expires, and since when it is deleted. */
-function dueChanges(address: Address, before: RecordSet, after: RecordSet): StorageChange[] {
-  return [...dueChange('e', address, expiryOf(before), expiryOf(after)), ...dueChange('d', address, deletedAt(before), deletedAt(after))];
-}
-
-function dueChange(kind: 'e' | 'd', address: Address, before: number | undefined, after: number | undefined): StorageChange[] {
-  if (before === after) return [];
-  const changes: StorageChange[] = [];
-  if (before !== undefined) changes.push({ key: dueKey(kind, before, address), value: undefined });
-  if (after !== undefined) changes.push({ key: dueKey(kind, after, address), value: new Uint8Array(0) });
-  return changes;
+function addDueChanges(changes: StorageChange[], address: Address, before: RecordSet, after: RecordSet): void {
+  const move = (kind: 'e' | 'd', from: number | undefined, to: number | undefined): void => {
+    if (from === to) return;
+    if (from !== undefined) changes.push({ key: dueKey(kind, from, address), value: undefined });
+    if (to !== undefined) changes.push({ key: dueKey(kind, to, address), value: noBytes });
+  };
+  move('e', expiryOf(before), expiryOf(after));
+  move('d', deletedAt(before), deletedAt(after));
 }
 
 function heldIn(row: Uint8Array | undefined): Held | MeshError {

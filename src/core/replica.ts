@@ -6,7 +6,7 @@
  * counter than it holds, the store has forgotten something, and counts under a new epoch from then on (VR3; riak_kv issues 679 and 1643).
  */
 
-import { compareTimes, HybridClock } from './clock.ts';
+import { HybridClock } from './clock.ts';
 import type { Disk, StorageChange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { CoreEvent } from './events.ts';
@@ -239,9 +239,9 @@ export class Replica {
 
   /** Follows the newest time in the record; true when one is too far ahead to be followed. */
   #observeTimes(now: Instant, record: RecordSet): boolean {
-    const times = record.siblings.map((version) => version.value.time);
-    if (times.length > 1) times.sort(compareTimes);
-    return times.some((time) => !this.#clock.observe(now, time));
+    let isAhead = false;
+    for (const { value } of record.siblings) if (!this.#clock.observe(now, value.time)) isAhead = true;
+    return isAhead;
   }
 
   /** Someone has seen versions of this store that it does not hold: of this epoch, or of one that it does not remember to have begun. */

@@ -12,7 +12,7 @@ import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
 import { leafKey, leafOfKey, partitionOfLeafKey, prefixEnd, treesRange } from './layout.ts';
 import { limits } from './limits.ts';
-import { digestBytes, leafCount, leafNumber, leafOf, MerkleTree, recordDigest } from './merkle.ts';
+import { digestBytes, leafCount, leafNumber, leafOf, MerkleTree, recordDigest, xor } from './merkle.ts';
 import type { RecordSet } from './record.ts';
 import { partitionOf } from './ring.ts';
 
@@ -115,18 +115,21 @@ export class Trees {
 
   /** Takes one state of a record out of the trees and the next one in. Their trees are loaded. Returns the leaves to be stored. */
   replace(address: Address, before: Held, after: Held): StorageChange[] {
+    const out = recordDigest(address, before.record);
+    const into = recordDigest(address, after.record);
+    // Both in one tree: the leaf is written once, with both changes.
+    if (before.n === after.n) return after.n === 0 ? [] : [this.#toggle(address, after.n, xor(out, into))];
     const changes: StorageChange[] = [];
-    const partition = partitionOf({ partitions: this.#partitions }, address.position);
-    const leaf = leafOf(address.position, this.#partitions);
-    for (const { n, record } of [before, after]) {
-      if (n === 0) continue;
-      const digest = this.#at(partition, n).toggle(leaf, recordDigest(address, record));
-      this.#holds(n);
-      // Both in one tree: the leaf is written once, with both changes.
-      if (before.n === after.n) changes.length = 0;
-      changes.push(this.#row(n, partition, leaf, digest));
-    }
+    if (before.n > 0) changes.push(this.#toggle(address, before.n, out));
+    if (after.n > 0) changes.push(this.#toggle(address, after.n, into));
     return changes;
+  }
+
+  #toggle({ position }: Address, n: number, digest: ByteString): StorageChange {
+    const partition = partitionOf({ partitions: this.#partitions }, position);
+    const leaf = leafOf(position, this.#partitions);
+    this.#holds(n);
+    return this.#row(n, partition, leaf, this.#at(partition, n).toggle(leaf, digest));
   }
 
   /** Sets a leaf to what its records make it. Its tree is loaded. Returns the leaf to be stored. */

@@ -129,6 +129,7 @@ export function update<V>(
 
 /** How `a` stands to `b`: `before` when merging would give `b`. */
 export function compareSets<V>(a: VersionSet<V>, b: VersionSet<V>): Ordering {
+  if (b.context.length === 0) return a.context.length === 0 ? 'equal' : 'after';
   const knowsAll = descends(a.context, b.context) && !dropsWhatItSaw(b, a);
   const knownByOther = descends(b.context, a.context) && !dropsWhatItSaw(a, b);
   if (knowsAll && knownByOther) return 'equal';

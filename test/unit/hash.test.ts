@@ -76,6 +76,6 @@ describe('addresses', () => {
     expect(new Set(addresses.map((address) => address.position)).size).toBe(5);
     const raw = addressOf('a', '\xff' as ByteString);
     expect(raw.position).not.toBe(addressOf('a', textToBytes('\xff')).position);
-    expect(raw).toEqual({ bucket: 'a', key: '\xff', position: raw.position });
+    expect(raw).toEqual({ bucket: 'a', key: '\xff', name: 'a\0\xff', position: raw.position });
   });
 });
