@@ -8,6 +8,7 @@ import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
+import { measuredWeight } from './adapters/capacity.ts';
 import { systemClock, systemRandom } from './adapters/clock.ts';
 import { createIdentity, type KeyIdentity, loadIdentity, saveIdentity } from './adapters/identity.ts';
 import { type Rescue, withRescue } from './adapters/level-rescue.ts';
@@ -36,7 +37,9 @@ import { Runtime } from './runtime.ts';
 export * from './api.ts';
 export { version } from './version.ts';
 
-export interface NodePeerOptions extends PeerOptions {
+export interface NodePeerOptions extends Omit<PeerOptions, 'weight'> {
+  /** Tokens on the ring, 0 to 1024; `auto`: by the disk and memory of the machine, measured at the first start. Default 128. */
+  readonly weight?: number | 'auto';
   /** Holds the LevelDB and the identity. Without it both live in memory and are gone with the process. */
   readonly folder?: string;
   /** Multiaddrs. Default: a free TCP and a free WebSocket port on loopback. */
@@ -57,16 +60,19 @@ export interface NodePeerOptions extends PeerOptions {
 
 const defaultWeight = 128;
 
+type PlacedOptions = NodePeerOptions & { readonly weight: number };
+
 /** Starts a peer: resolves when it serves requests. `ready()` of the peer tells when it has found the others. */
-export async function createPeer(options: NodePeerOptions = {}): Promise<MeshPeer> {
+export async function createPeer({ weight, ...rest }: NodePeerOptions = {}): Promise<MeshPeer> {
+  const { folder } = rest;
+  const options = { ...rest, weight: weight === 'auto' ? await measuredWeight(folder) : (weight ?? defaultWeight) };
   checkPeerOptions(options);
-  const { folder } = options;
   if (folder === undefined) return startPeer(options, openMemoryStorage(), createIdentity());
   return withRescue(join(folder, 'records'), async (storage, rescue) => startPeer(options, storage, await identityIn(folder), rescue));
 }
 
 /** The caller closes the storage when it rejects. */
-async function startPeer(options: NodePeerOptions, storage: Storage, identity: KeyIdentity, rescue?: Rescue): Promise<MeshPeer> {
+async function startPeer(options: PlacedOptions, storage: Storage, identity: KeyIdentity, rescue?: Rescue): Promise<MeshPeer> {
   const { cluster, bootstrap, partitions, durableMin } = commonOptions(options);
   const runtime = new Runtime({
     clock: systemClock,

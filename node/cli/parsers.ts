@@ -13,6 +13,9 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** `auto`: by what the machine has. */
+export const weight = (text: string): number | 'auto' => (text === 'auto' ? text : wholeNumber(0, 1024)(text));
+
 export const port = wholeNumber(0, 65_535);
 
 /** Collects a flag that may be given several times; each may hold several values with commas between them. */

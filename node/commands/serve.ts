@@ -6,7 +6,7 @@
 import { Command, Option } from 'commander';
 import { configOption, examples } from '../cli/client-command.ts';
 import type { ConfigFile } from '../cli/config-file.ts';
-import { classSeconds, list, port, wholeNumber } from '../cli/parsers.ts';
+import { classSeconds, list, port, weight, wholeNumber } from '../cli/parsers.ts';
 import type { ServeSettings } from '../server/settings.ts';
 
 type PeerCommand = Command & { configuration?: ConfigFile };
@@ -29,7 +29,7 @@ const peerCommand = (name: string): Command =>
     .option('--zone <name>', 'the place of the machine')
     .addOption(new Option('--class <class>', 'what the storage survives').choices(['server', 'tab', 'ephemeral']))
     .addOption(
-      new Option('--weight <tokens>', 'share of the ring in tokens; 0 coordinates but stores nothing').argParser(wholeNumber(0, 1024)),
+      new Option('--weight <tokens>', 'share of the ring; 0 stores nothing, auto goes by disk and memory (default: 128)').argParser(weight),
     )
     .addOption(new Option('--partitions <count>', 'grain of the ring, the same for a whole cluster').argParser(wholeNumber(1, 65_536)))
     .addOption(new Option('--allow-origin <origin>', 'web pages of this origin may use the gateway, repeatable').argParser(list))

@@ -19,7 +19,7 @@ export interface ServeSettings {
   readonly removeAfter?: readonly (readonly [DurabilityClass, number])[];
   readonly zone?: string;
   readonly class?: DurabilityClass;
-  readonly weight?: number;
+  readonly weight?: number | 'auto';
   readonly partitions?: number;
   readonly allowOrigin?: readonly string[];
   readonly allowHost?: readonly string[];

@@ -98,6 +98,7 @@ export interface NetworkCounters {
   reordered: number;
   replayed: number;
   gossipSent: number;
+  gossipBytes: number;
   gossipLost: number;
   gossipDuplicated: number;
   readonly byName: Map<string, number>;
@@ -105,6 +106,15 @@ export interface NetworkCounters {
 
 export function newCounters(): NetworkCounters {
   const frames = { sent: 0, sentBytes: 0, delivered: 0, links: 0, resets: 0, lost: 0, lostWithLink: 0, held: 0 };
-  const faults = { delayed: 0, duplicated: 0, reordered: 0, replayed: 0, gossipSent: 0, gossipLost: 0, gossipDuplicated: 0 };
+  const faults = {
+    delayed: 0,
+    duplicated: 0,
+    reordered: 0,
+    replayed: 0,
+    gossipSent: 0,
+    gossipBytes: 0,
+    gossipLost: 0,
+    gossipDuplicated: 0,
+  };
   return { ...frames, ...faults, byName: new Map() };
 }

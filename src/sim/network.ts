@@ -190,6 +190,7 @@ export class SimNetwork {
     const [least, most] = this.#options.latencyMs;
     for (const [to, hops] of this.#formed !== undefined ? this.#someReachable(who) : this.#reachable(who)) {
       this.counters.gossipSent++;
+      this.counters.gossipBytes += sizeOf(parcel);
       if (happens(this.#random, this.faults.gossipLoss)) {
         this.counters.gossipLost++;
         continue;
