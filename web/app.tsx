@@ -78,7 +78,7 @@ function Header() {
         <path d="M5.6 22A12 12 0 0 1 16 4" stroke="#35a07a" />
       </svg>
       <h1>ringmesh</h1>
-      <p class="tagline">One store, many peers: see who keeps what.</p>
+      <p class="tagline">One store, many peers</p>
       <button type="button" class="begin" disabled={telling.value !== undefined} onClick={startTour}>
         Take the tour
       </button>
@@ -126,7 +126,7 @@ function Connection() {
     text = `${states} · seen by ${nameIn(seen, seen.self)} · ring ${seen.ring.digest.slice(0, 8)}`;
   }
   return (
-    <p class={`pill ${look}`} role="status" aria-label="The mesh">
+    <p class={`pill ${look}`} role="status" aria-label="The mesh" title={text}>
       {text}
     </p>
   );

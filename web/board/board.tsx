@@ -14,17 +14,17 @@ const status = signal('Opening…');
 
 async function look(): Promise<void> {
   const others = board.peek()?.peer.connections().length ?? 0;
-  status.value = others > 0 ? `In touch with ${others} peers` : 'Alone for now: what you write waits here';
+  status.value = others > 0 ? `In touch with ${others} ${others === 1 ? 'peer' : 'peers'}` : 'Alone for now: what you write waits here';
   cards.value = (await board.peek()?.cards(cards.peek())) ?? [];
 }
+
+const complain = (error: unknown): void => void (status.value = error instanceof Error ? error.message : String(error));
 
 /** Does something to the board, and shows what came of it. */
 function change(act: (open: Board) => Promise<unknown>): void {
   const open = board.peek();
   if (open === undefined) return;
-  act(open)
-    .then(look)
-    .catch((error: unknown) => (status.value = String(error)));
+  act(open).then(look).catch(complain);
 }
 
 function App() {
@@ -114,4 +114,4 @@ Board.open()
     setInterval(() => change(look), lookMs);
     return look();
   })
-  .catch((error: unknown) => (status.value = String(error)));
+  .catch(complain);

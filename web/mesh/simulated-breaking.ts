@@ -1,7 +1,8 @@
 /** What can be done to simulated peers: the same as to the processes of the demo. */
 
 import { signal } from '@preact/signals';
-import type { Cluster, SimPeer } from 'ringmesh/sim';
+import { type Cluster, simHandle, type SimPeer } from 'ringmesh/sim';
+import { attempt } from './through.ts';
 import { type Breaking, type Life, MeshProblem } from './types.ts';
 
 export class SimulatedBreaking implements Breaking {
@@ -9,6 +10,7 @@ export class SimulatedBreaking implements Breaking {
   readonly sides = signal<readonly (readonly string[])[] | undefined>(undefined);
   readonly #cluster: Cluster;
   readonly #changed: () => void;
+  readonly #removed = new Set<string>();
   /** Pairs of peers that are cut off from each other by `split`. */
   #cuts: (readonly [number, number])[] = [];
 
@@ -27,14 +29,24 @@ export class SimulatedBreaking implements Breaking {
 
   /** Those that were never started wait for this. */
   async add(): Promise<void> {
-    const spare = this.#cluster.peers.find((peer) => !peer.up && !this.lives.value.has(peer.id));
+    const isFree = (peer: SimPeer): boolean => !peer.up && !this.lives.value.has(peer.id) && !this.#removed.has(peer.id);
+    const spare = this.#cluster.peers.find(isFree);
     if (spare === undefined) throw new MeshProblem('OVERLOADED', 'This simulated mesh has no more peers to add.');
     this.#start(spare);
     this.#changed();
   }
 
-  async remove(peer: string): Promise<void> {
-    await this.kill(peer);
+  /** It leaves, or another one removes it when it does not run. */
+  async remove(id: string): Promise<void> {
+    const { peers } = this.#cluster;
+    const one = peers.find((peer) => peer.id === id);
+    const asked = one?.serving === true ? one : peers.find((peer) => peer.serving);
+    if (one === undefined || asked === undefined) throw new MeshProblem('OFFLINE', 'No peer of the simulated mesh is up.');
+    const handle = simHandle(this.#cluster, asked.index);
+    await attempt(() => (asked === one ? handle.leave() : handle.remove(id)));
+    one.kill();
+    this.#removed.add(id);
+    this.#changed();
   }
 
   async split(sides: readonly (readonly string[])[]): Promise<void> {
@@ -61,8 +73,7 @@ export class SimulatedBreaking implements Breaking {
   look(): void {
     const known = this.lives.value;
     const lives = this.#cluster.peers.flatMap((peer): [string, Life][] => {
-      if (peer.up || known.has(peer.id)) return [[peer.id, lifeOf(peer)]];
-      return [];
+      return !this.#removed.has(peer.id) && (peer.up || known.has(peer.id)) ? [[peer.id, lifeOf(peer)]] : [];
     });
     if (lives.length !== known.size || lives.some(([peer, life]) => known.get(peer) !== life)) this.lives.value = new Map(lives);
   }

@@ -55,7 +55,7 @@ export class Through implements types.Door {
 }
 
 /** Errors of a peer as those that the page knows. */
-async function attempt<T>(act: () => Promise<T>): Promise<T> {
+export async function attempt<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {

@@ -69,21 +69,25 @@ function seatAt(index: number, count: number): RadialPoint {
 /** Rows fill from the outermost one, each with as many as its length has room for. */
 function rowOf(index: number, count: number): [first: number, inRow: number, radius: number] {
   if (count <= fewMax) return [0, count, innerSeats];
+  const tight = tightness(count);
   let first = 0;
-  for (let radius = outerSeats; ; radius -= rowGap) {
-    const room = radius > rowGap * 2 ? Math.floor((2 * Math.PI * radius) / seatGap) : count;
+  for (let radius = outerSeats; ; radius -= rowGap * tight) {
+    const room = radius > rowGap * 2 ? Math.floor((2 * Math.PI * radius) / (seatGap * tight)) : count;
     const inRow = Math.min(room, count - first);
     if (index < first + inRow) return [first, inRow, radius];
     first += inRow;
   }
 }
 
+/** How much closer than usual so many seats must be to fit: less than 1 from some 700 on. */
+const tightness = (count: number): number => Math.min(1, Math.sqrt((0.95 * Math.PI * outerSeats ** 2) / (rowGap * seatGap * count)));
+
 export const seat = (index: number, count: number): Point => onCircle(seatAt(index, count));
 
 /** Peers shrink as they become many, and differ by how much they own. */
 export function seatRadius(count: number, share: number): number {
   const room = count <= fewMax ? (Math.PI * innerSeats) / Math.max(1, count) / 1.3 : (Math.PI * outerSeats) / count / 1.25;
-  const most = Math.max(4.4, Math.min(34, room));
+  const most = Math.max(4.4 * tightness(count), Math.min(34, room));
   return scaleSqrt([0, 2], [most * 0.72, most]).clamp(true)(share * count);
 }
 

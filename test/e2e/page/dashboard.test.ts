@@ -1,16 +1,26 @@
-/** The demo page as a person sees it, in a real browser, served by the first of three real peers: roles and texts, not class names. */
+/** The page as the dashboard of three peers that `ringmesh serve` runs, in a real browser: roles and texts, not class names. */
 
 import type { Browser, Locator, Page } from 'playwright';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { browserTimeoutMs, launchBrowser } from '../helpers/browser.ts';
 import { http, startMesh } from '../helpers/mesh.ts';
 import { type PeerProcess, temporaryFolder } from '../helpers/processes.ts';
+import {
+  answer as answerOf,
+  answered as answeredOn,
+  inRing as inRingOf,
+  layoutShiftOf,
+  openPage,
+  pageErrors,
+  part as partOf,
+  press as pressOn,
+  turnTo,
+} from './support/page.ts';
 
 let browser: Browser;
 let folder: { path: string; remove: () => Promise<void> };
 let peers: PeerProcess[] = [];
 let page: Page;
-let pageErrors: string[] = [];
 
 const peer = (number: number): PeerProcess => peers[number - 1] as PeerProcess;
 
@@ -28,24 +38,20 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  pageErrors = [];
-  page = await browser.newPage();
-  page.setDefaultTimeout(60_000);
-  page.on('pageerror', (error) => pageErrors.push(error.message));
-  await page.goto(peer(1).url);
+  page = await openPage(browser, peer(1).url);
 });
 
 afterEach(async () => {
-  await page.close();
+  await page.context().close();
   expect(pageErrors).toEqual([]);
 });
 
-const part = (name: string): Locator => page.getByRole('region', { name });
-const inRing = (name: string | RegExp): Locator =>
-  page.getByRole('group', { name: 'The ring and its peers' }).getByRole('button', { name });
+const part = (name: string): Locator => partOf(page, name);
+const inRing = (name: string | RegExp): Locator => inRingOf(page, name);
 const inList = (name: string | RegExp): Locator => part('Peers').getByRole('button', { name });
-const answer = (): Locator => page.getByRole('status', { name: 'Answer' });
-const press = (name: string): Promise<void> => page.getByRole('button', { name, exact: true }).click();
+const answer = (): Locator => answerOf(page);
+const press = (name: string): Promise<void> => pressOn(page, name);
+const answered = (title: string | RegExp): Promise<void> => answeredOn(page, title);
 
 async function type(key: string, value?: string): Promise<void> {
   await page.getByRole('textbox', { name: 'Key' }).fill(key);
@@ -55,9 +61,7 @@ async function type(key: string, value?: string): Promise<void> {
 /** On a busy machine an owner may be taken for dead for a moment: then only strict reads surely meet the last write (QR3). */
 const onlyOwners = (): Promise<string[]> => page.getByLabel('Who may answer').selectOption('strict');
 
-const answered = (title: string | RegExp): Promise<void> => answer().getByRole('heading', { name: title }).waitFor();
-
-describe('the demo page', { timeout: 90_000 }, () => {
+describe('the dashboard', { timeout: 90_000 }, () => {
   it('shows the peers, on the ring and in a list', async () => {
     await page.getByText('3 alive').waitFor();
     for (const name of ['host-1', 'host-2', 'host-3']) {
@@ -65,6 +69,13 @@ describe('the demo page', { timeout: 90_000 }, () => {
       await inRing(new RegExp(`^${name}: alive, holds \\d+ %`)).waitFor();
     }
     expect(await inRing(/the page looks through its eyes/).count()).toBe(1);
+    expect(await layoutShiftOf(page)).toBeLessThan(0.02);
+  });
+
+  it('breaks nothing', async () => {
+    await turnTo(page, 'Break things');
+    await page.getByText('This is a real mesh, so nothing can be broken from here.').waitFor();
+    expect((await http(peer(1).url, 'GET', '/v1/demo')).status).toBe(204);
   });
 
   it('opens a peer with the keyboard', async () => {
@@ -73,6 +84,9 @@ describe('the demo page', { timeout: 90_000 }, () => {
     await part('Peers').getByText(peer(2).id).waitFor();
     await part('Peers').getByText('server: keeps its data on disk').waitFor();
     expect(await inList(/^host-2/).getAttribute('aria-expanded')).toBe('true');
+    // Only the gateway of host-1 lets this page in: what the others keep is asked over the mesh.
+    for (const fact of [/^\d+ keys?, /, /^\d+ writes? kept for others/, /^directly over TCP/])
+      await part('Peers').getByText(fact).waitFor();
   });
 
   it('[QR4] writes and reads, and says which peer said what', async () => {
@@ -91,6 +105,9 @@ describe('the demo page', { timeout: 90_000 }, () => {
     await press('Get');
     await answered('One value');
     await answer().getByText('first value').waitFor();
+    await turnTo(page, 'Key X-ray');
+    await page.getByText('3 of 3 owners can be looked at, and they hold the same.').waitFor();
+    await turnTo(page, 'Write and read');
     const elsewhere = await http(
       peer(2).url,
       'GET',
