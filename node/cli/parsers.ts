@@ -14,7 +14,12 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
 }
 
 /** `auto`: by what the machine has. */
-export const weight = (text: string): number | 'auto' => (text === 'auto' ? text : wholeNumber(0, 1024)(text));
+export function weight(text: string): number | 'auto' {
+  if (text === 'auto') return text;
+  const value = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= 1024)) throw new InvalidArgumentError('Expected auto or a whole number from 0 to 1024.');
+  return value;
+}
 
 export const port = wholeNumber(0, 65_535);
 

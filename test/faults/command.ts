@@ -65,6 +65,7 @@ Faults:
   together  a split, and one or two peers killed or paused meanwhile
   wipe      a peer's data, but not its identity
   rollback  a peer's data to an earlier copy
+  leave     one peer for good, which joins anew; in half of the cases others fail meanwhile
 
 The mesh is split by network namespaces where they can be made, else by TCP proxies between the peers.
 The seed decides all that is drawn; real processes still take their own time.

@@ -1,9 +1,9 @@
 /** When a mesh is whole and its replicas are equal, as its gateways tell it. */
 
-import type { PartitionView, Placement, PeerStatus } from 'ringmesh';
+import type { LocalRecord, PartitionView, Placement, PeerStatus } from 'ringmesh';
 import type { MembersAnswer } from '../../node/client/api.ts';
 import { askJson } from './gateway.ts';
-import { type KeyName, keyText } from './history-client.ts';
+import { type KeyName, keyText, pathOf } from './history-client.ts';
 import type { PeerProcess } from './peer-process.ts';
 import { awaitNothing } from './waiting.ts';
 
@@ -59,6 +59,21 @@ function differences(roots: readonly Root[]): string | undefined {
     ([partition, found]) => `${partition} (${found.map(({ node, digest }) => `${node} ${digest.slice(0, 6)}`).join(', ')})`,
   );
   return `the roots of ${differing.length} partitions differ: ${sides.slice(0, 3).join(', ')}`;
+}
+
+/** No peer keeps a key that it does not own. */
+export async function awaitInPlace(peers: readonly PeerProcess[], keys: readonly KeyName[], withinMs: number): Promise<void> {
+  const places = await placesOf(peers, keys);
+  await awaitNothing('every key lies at its owners only', withinMs, async () => {
+    for (const key of keys) {
+      for (const peer of peers) {
+        if (places.get(keyText(key))?.primaries.includes(peer.id) === true) continue;
+        const { siblings, tombstones } = await askJson<LocalRecord>(peer.url, pathOf(key, '/v1/local'));
+        if (siblings.length + tombstones.length > 0) return `${peer.name} keeps ${keyText(key)}`;
+      }
+    }
+    return undefined;
+  });
 }
 
 /** Where each key lives, by the first peer's ring, which all share. */

@@ -7,7 +7,7 @@
 
 import { cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LocalRecord } from 'ringmesh';
+import type { LocalRecord, PeerStatus } from 'ringmesh';
 import type { SeededRandom } from '../../src/core/random.ts';
 import { between, happens, pick, shuffled } from '../../src/sim/chance.ts';
 import { awaitEqual, awaitWhole } from './convergence.ts';
@@ -33,6 +33,7 @@ export interface Stage {
 }
 
 const startWithinMs = 60_000;
+const moveWithinMs = 180_000;
 
 /** Answers how many records it took from a peer. */
 type Fault = (stage: Stage) => Promise<number>;
@@ -132,7 +133,36 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
     await writeAtOnce(stage, victim, changed);
     return changed.length;
   },
+
+  /** Gives up its place, and comes back as a new member with an empty store; in half of the cases while others fail. */
+  async leave(stage) {
+    const { scene, random, say, workload } = stage;
+    const victim = pick(random, scene.peers);
+    const others = { ...stage, scene: { ...scene, peers: scene.peers.filter((peer) => peer !== victim) } };
+    const held = (await contents(victim, workload)).size;
+    say(`${victim.name} leaves (${held} records)`);
+    const began = performance.now();
+    // The request ends with the leaving, which goes on without it.
+    ask(victim.url, { method: 'POST', path: '/v1/leave', withinMs: moveWithinMs }).catch(() => {});
+    if (happens(random, 0.5)) await pick(random, [() => faults.kill(others), () => faults.pause(others), () => faults.split(stage)])();
+    await awaitStatus(victim, 'left');
+    const left = performance.now();
+    await victim.stop();
+    await sleep(between(random, 0, 2000));
+    await victim.start();
+    await awaitStatus(victim, 'up');
+    say(
+      `${victim.name} had left after ${seconds(left - began)}, and owns its places again after ${seconds(performance.now() - left)} more`,
+    );
+    return held;
+  },
 };
+
+const awaitStatus = (peer: PeerProcess, wanted: PeerStatus['status']): Promise<void> =>
+  awaitNothing(`${peer.name} is '${wanted}'`, moveWithinMs, async () => {
+    const { status } = await askJson<PeerStatus>(peer.url, '/v1/status');
+    return status === wanted ? undefined : `it is '${status}'`;
+  });
 
 const names = (peers: readonly PeerProcess[]): string => peers.map((peer) => peer.name).join(' and ');
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

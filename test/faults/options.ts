@@ -1,6 +1,6 @@
 /** What a run of the driver is told. */
 
-export const faultNames = ['kill', 'stop', 'pause', 'killAll', 'split', 'together', 'wipe', 'rollback'] as const;
+export const faultNames = ['kill', 'stop', 'pause', 'killAll', 'split', 'together', 'wipe', 'rollback', 'leave'] as const;
 export type FaultName = (typeof faultNames)[number];
 
 /** What stands between the peers, so that their mesh can be split. */
