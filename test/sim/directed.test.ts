@@ -72,19 +72,23 @@ describe('a store that comes back', () => {
     cluster.world.runUntil(() => cluster.whole, 20_000);
   };
 
+  /** Starts it with what its disk held before, and nobody tells it. Anti-entropy would, later: it must be known before the first put. */
+  const startSetBack = (cluster: Cluster, peer: number, rows: StorageSnapshot): void => {
+    cluster.peer(peer).kill();
+    cluster.peer(peer).storage.rollback(rows, true);
+    const reasons: string[] = [];
+    cluster.onEvent((who, event) => void (who === peer && event.type === 'amnesia' && reasons.push(event.reason)));
+    restarted(cluster, peer);
+    cluster.world.runUntil(() => reasons.length > 0, 5000);
+    expect(reasons).toEqual(['other members remember a later run of this store']);
+  };
+
   it('[VR3] from a copy of its folder gives no dot again, though no client tells it of later versions', () => {
     const { cluster, first, before } = stopped();
     restarted(cluster, first);
     const actor = cluster.peer(first).core?.replica.actor;
     put(cluster, first, key, 'v2', { w: 3 });
-    cluster.peer(first).kill();
-    cluster.peer(first).storage.rollback(before, true);
-    // Anti-entropy would tell it as well, later: it must be known before the first put.
-    const reasons: string[] = [];
-    cluster.onEvent((peer, event) => void (peer === first && event.type === 'amnesia' && reasons.push(event.reason)));
-    restarted(cluster, first);
-    cluster.world.runUntil(() => reasons.length > 0, 5000);
-    expect(reasons).toEqual(['other members remember a later run of this store']);
+    startSetBack(cluster, first, before);
     expect(put(cluster, first, key, 'v3', { w: 3 }).dot?.actor).not.toBe(actor);
     // Its copies count in strict reads once it has compared them with those of the others.
     cluster.world.runFor(5000);
@@ -100,13 +104,7 @@ describe('a store that comes back', () => {
     const { actor, rows } = { actor: cluster.peer(first).core?.replica.actor, rows: cluster.peer(first).storage.snapshot() };
     put(cluster, first, key, 'v2', { w: 3 });
     cluster.world.runFor(1000);
-    cluster.peer(first).kill();
-    cluster.peer(first).storage.rollback(rows, true);
-    const reasons: string[] = [];
-    cluster.onEvent((peer, event) => void (peer === first && event.type === 'amnesia' && reasons.push(event.reason)));
-    restarted(cluster, first);
-    cluster.world.runUntil(() => reasons.length > 0, 5000);
-    expect(reasons).toEqual(['other members remember a later run of this store']);
+    startSetBack(cluster, first, rows);
     expect(put(cluster, first, key, 'v3', { w: 3 }).dot?.actor).not.toBe(actor);
   });
 
