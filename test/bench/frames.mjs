@@ -1,7 +1,8 @@
 /**
  * Whether the page keeps up 60 frames a second with a hundred peers: `node test/bench/frames.mjs [peers]`. A simulated mesh of that many runs in the page, with requests all the time;
  * the second round kills a peer now and then, and points at peers. What is told for each frame is the processor time of the page's main thread (script, style, layout, and all
- * together), which must stay below 8 of the 16.7 ms that a frame has, and the times between frames, which other work on the machine makes longer.
+ * together), which must stay below 8 of the 16.7 ms that a frame has, and the times between frames. On a machine that is busy with other things frames are left out, and the
+ * simulation does in each of the others what it would have done in several; then nothing is judged.
  */
 
 import { spawn } from 'node:child_process';
@@ -12,6 +13,8 @@ import { chromium } from 'playwright';
 const peers = Number(process.argv[2] ?? 100);
 const roundMs = 8000;
 const frameMaxMs = 8;
+/** Of the frames that there should be. */
+const busyBelow = 0.8;
 
 const program = new URL('../../dist/node/main.js', import.meta.url).pathname;
 const server = spawn(process.execPath, [program, 'serve', '--port', '0', '--log', 'json'], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -68,7 +71,8 @@ async function round(name, meanwhile = async () => {}) {
   const all = each('TaskDuration');
   console.log(`${name}: ${gaps.length} frames in ${roundMs / 1000} s, ${at(0.5)} ms apart (95 %: ${at(0.95)}, 99 %: ${at(0.99)})`);
   console.log(`  main thread ${all.toFixed(2)} ms a frame (${parts}); limit ${frameMaxMs}`);
-  if (all > frameMaxMs) process.exitCode = 1;
+  if (gaps.length < (busyBelow * roundMs * 60) / 1000) console.log('  the machine is too busy to judge this');
+  else if (all > frameMaxMs) process.exitCode = 1;
 }
 
 const slide = (name, value) => page.getByRole('slider', { name }).fill(`${value}`);

@@ -19,7 +19,9 @@ export function AnswerPanel() {
   if (got === undefined) {
     return (
       <div class="answer" role="status" aria-label="Answer">
-        <p class="note">Put a value, and see here who took it, who answered when, and whose answer decided.</p>
+        <p class="note">
+          {busy.value ? 'Asking the peers…' : 'Put a value, and see here who took it, who answered when, and whose answer decided.'}
+        </p>
       </div>
     );
   }

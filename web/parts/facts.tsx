@@ -5,16 +5,16 @@ import { percent } from '../mesh/names.ts';
 import { classText, type MeshView, nameIn, stateText } from '../mesh/view.ts';
 import { mesh, view } from '../state.ts';
 import { bytesText, plural } from './bits.tsx';
-import { useLook } from './look.ts';
+import { orElse, useLook } from './look.ts';
 
 type Fact = readonly [name: string, fact: string];
 
 export function Facts({ member, short }: { readonly member: MemberView; readonly short?: boolean }) {
   const { peer } = member;
-  const holdings = useLook<Holdings>(() => {
+  const holdings = useLook(() => {
     void view.value;
     const asked = mesh.value;
-    return asked && { at: peer, ask: async () => asked.doorNear(peer).holdings(peer) };
+    return asked && { at: peer, ask: () => orElse(asked.doorNear(peer).holdings(peer), 'unknown' as const) };
   });
   const seen = view.value;
   if (seen === undefined) return null;
@@ -22,15 +22,15 @@ export function Facts({ member, short }: { readonly member: MemberView; readonly
   return <dl>{facts.map(([name, fact]) => [<dt key={name}>{name}</dt>, <dd key={`${name} fact`}>{fact}</dd>])}</dl>;
 }
 
-function factsInShort(seen: MeshView, member: MemberView, holdings: Holdings | undefined): Fact[] {
+function factsInShort(seen: MeshView, member: MemberView, holdings: Held): Fact[] {
   return [
     ['State', stateText[member.state]],
     ['Host', member.host],
     ['Class', classText[member.class]],
     ['Weight', `${plural(member.weight, 'place')} on the ring`],
     ['Share', `${percent(member.share)} of all copies`],
-    ['Keeps', holdings === undefined ? 'cannot be asked now' : keepsText(holdings)],
-    ['Hints', holdings === undefined ? 'cannot be asked now' : `${plural(holdings.hints, 'write')} kept for others`],
+    ['Keeps', heldText(holdings, keepsText)],
+    ['Hints', heldText(holdings, ({ hints }) => `${plural(hints, 'write')} kept for others`)],
     ...pathsTo(seen, member),
   ];
 }
@@ -40,6 +40,13 @@ const restOfFacts = (member: MemberView): Fact[] => [
   ['Addresses', member.addresses.join(', ') || 'none: it dials others'],
   ...(member.gateway === undefined ? [] : [['Gateway', member.gateway] as const]),
 ];
+
+type Held = Holdings | 'unknown' | undefined;
+
+function heldText(held: Held, text: (holdings: Holdings) => string): string {
+  if (held === undefined) return 'asking…';
+  return held === 'unknown' ? 'cannot be asked now' : text(held);
+}
 
 const keepsText = ({ keys, bytes, exact }: Holdings): string => `${exact ? '' : 'about '}${plural(keys, 'key')}, ${bytesText(bytes)}`;
 

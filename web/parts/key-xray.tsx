@@ -4,13 +4,13 @@
  */
 
 import type { Placement } from 'ringmesh';
-import { type Copy, MeshProblem } from '../mesh/types.ts';
+import type { Copy } from '../mesh/types.ts';
 import { shortDot, shown } from '../mesh/values.ts';
 import { memberIn } from '../mesh/view.ts';
 import { answer, keyName, mesh, placement, request, view } from '../state.ts';
 import { Siblings } from './answer.tsx';
 import { Button, PeerName, Table } from './bits.tsx';
-import { useLook } from './look.ts';
+import { orElse, useLook } from './look.ts';
 import { KeyFields } from './request-form.tsx';
 
 const fallbacksAsked = 3;
@@ -51,14 +51,7 @@ function useCopies(): Copies {
   const copies = useLook(() => {
     const [asked, name, placed] = [mesh.value, keyName.value, placement.value];
     if (asked === undefined || name === undefined || placed === undefined) return undefined;
-    const copyOf = async (peer: string): Promise<Copy> => {
-      try {
-        return await asked.doorNear(peer).copy(name, peer);
-      } catch (error) {
-        if (error instanceof MeshProblem) return { type: 'unknown' };
-        throw error;
-      }
-    };
+    const copyOf = (peer: string): Promise<Copy> => orElse(asked.doorNear(peer).copy(name, peer), { type: 'unknown' });
     const ask = async (): Promise<Copies> =>
       new Map(await Promise.all(candidates(placed).map(async (peer) => [peer, await copyOf(peer)] as const)));
     return { at: JSON.stringify([asked.kind, name, placed.primaries]), ask };

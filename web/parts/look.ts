@@ -7,6 +7,16 @@ import { told, touched } from '../state.ts';
 
 const lookAgainMs = 400;
 
+/** The answer, or `otherwise` when it cannot be had now. */
+export async function orElse<T, U>(asking: Promise<T>, otherwise: U): Promise<T | U> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (error instanceof MeshProblem) return otherwise;
+    throw error;
+  }
+}
+
 interface Look<T> {
   /** What is looked at: an answer that comes when it is something else already does not count. */
   readonly at: string;
@@ -14,7 +24,7 @@ interface Look<T> {
 }
 
 /**
- * What the last look has found; undefined before the first one, and when it could not be found out. Looks anew when something was told or written or a signal has changed
+ * What the last look has found; undefined before the first one. Looks anew when something was told or written or a signal has changed
  * that `prepare` reads, and at most every 400 ms: however much is told meanwhile, the next look is not put off by it.
  */
 export function useLook<T>(prepare: () => Look<T> | undefined): T | undefined {
@@ -27,16 +37,13 @@ export function useLook<T>(prepare: () => Look<T> | undefined): T | undefined {
     const look = prepare();
     if (look === undefined) return undefined;
     latest.current = look.at;
-    const take = (value: T | undefined): void => {
+    const take = (value: T): void => {
       if (latest.current === look.at) found.value = value;
     };
     const timer = setTimeout(
       () => {
         lookedAt.current = performance.now();
-        look.ask().then(take, (error: unknown) => {
-          if (!(error instanceof MeshProblem)) throw error;
-          take(undefined);
-        });
+        void look.ask().then(take);
       },
       Math.max(0, lookedAt.current + lookAgainMs - performance.now()),
     );

@@ -1,8 +1,8 @@
 /** The ring: who owns which arc, the peers on their seats, where a key lies and which peers keep it, and messages on their way between them. */
 
-import { signal, useSignalEffect } from '@preact/signals';
+import { computed, signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import type { MemberView } from 'ringmesh';
+import type { MemberView, RingView } from 'ringmesh';
 import { peerHue, percent } from '../mesh/names.ts';
 import { standInOf } from '../mesh/stand-in.ts';
 import type { Told } from '../mesh/types.ts';
@@ -29,12 +29,15 @@ function hueOf({ peer, class: durability, state }: MemberView, by: Colouring): n
   return by === 'state' ? stateHues[state] : peerHue(peer);
 }
 
+/** Bound to the element: who is lit changes with each move of the pointer, and draws nothing else anew. */
+const ringLook = computed(() => (lit.value === undefined ? 'ring' : 'ring focused'));
+
 export function Ring() {
   const seen = view.value;
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => (canvas.current === null ? undefined : drawMessages(canvas.current)), []);
   return (
-    <div class={`ring${lit.value === undefined ? '' : ' focused'}`}>
+    <div class={ringLook}>
       <svg viewBox={`${-size / 2} ${-size / 2} ${size} ${size}`} role="group" aria-label="The ring and its peers">
         <path class="track" d={track} />
         {seen === undefined ? null : <Arcs view={seen} />}
@@ -82,7 +85,7 @@ function Arcs({ view: { ring, members } }: Drawn) {
           <path
             key={peer}
             d={paths[index]}
-            class={`arc ${byPeer.get(peer)?.state ?? ''}${lit.value === peer ? ' lit' : ''}`}
+            class={`arc ${byPeer.get(peer)?.state ?? ''}`}
             style={{ '--hue': hues[index] }}
             onPointerEnter={() => point(peer)}
             onPointerLeave={() => point(undefined)}
@@ -90,8 +93,15 @@ function Arcs({ view: { ring, members } }: Drawn) {
           />
         ))}
       </g>
+      <LitArcs ring={ring} paths={paths} hues={hues} />
     </>
   );
+}
+
+/** The arcs of the peer that is pointed at, once more over the others, which are faint then. */
+function LitArcs({ ring, paths, hues }: { readonly ring: RingView; readonly paths: readonly string[]; readonly hues: readonly number[] }) {
+  const index = ring.members.findIndex(({ peer }) => peer === lit.value);
+  return index < 0 ? null : <path class="arc lit" d={paths[index]} style={{ '--hue': hues[index] }} />;
 }
 
 function KeyLines({ view: { seated, members } }: Drawn) {
@@ -178,7 +188,7 @@ function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatPropertie
       class={classes}
       style={{ '--hue': hueOf(member, colouring.value), transform: `translate(${x}px, ${y}px)` }}
       aria-label={`${name}: ${paused ? 'standing still' : state}, holds ${percent(member.share)} of the copies${isSelf ? ', the page looks through its eyes' : ''}`}
-      aria-describedby={pointed.value === peer ? 'pointed' : undefined}
+      aria-describedby="pointed"
       onPointerEnter={enter}
       onPointerLeave={leave}
       onFocus={enter}
