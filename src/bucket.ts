@@ -150,13 +150,15 @@ export class BucketHandle implements Bucket {
     checkValue(bytes, contentType, priority);
     const context = decodeContext(address, options.context);
     const tombstone = bytes === undefined;
-    const expiry = ttlMs === 0 || tombstone ? {} : { expires: Math.ceil(this.#runtime.now().wall) + ttlMs };
-    const value = { tombstone, bytes: bytes ?? new Uint8Array(0), contentType, priority, ...expiry };
     const command = {
       bucket: this.name,
       key: address.key,
       context,
-      ...value,
+      tombstone,
+      bytes: bytes ?? new Uint8Array(0),
+      contentType,
+      priority,
+      ...(ttlMs === 0 || tombstone ? {} : { expires: Math.ceil(this.#runtime.now().wall) + ttlMs }),
       n,
       w,
       mode,

@@ -2,20 +2,19 @@
  * Group commit (ST2): commits called together, or while a batch is being synced, share the next batch, so that one fsync pays for all of
  * them.
  *
- * Batches are written one at a time and in the order of the calls; within a batch a later change to the same key wins. All callers of a
+ * Batches are written one at a time and in the order of the calls; within a batch, too, a later change to the same key comes later. All callers of a
  * batch share its fate: every promise resolves after the one write, or rejects with its error.
  */
 
-import type { ByteString } from '../core/ids.ts';
 import type { StorageChange } from '../ports.ts';
 
-export type Changes = ReadonlyMap<ByteString, Uint8Array | undefined>;
+export type Changes = readonly StorageChange[];
 
 /** A batch takes no further commits beyond this size: it bounds the memory of one batch and what the first caller in it waits for. */
 const batchMaxBytes = 4 * 1024 * 1024;
 
 interface Batch {
-  readonly changes: Map<ByteString, Uint8Array | undefined>;
+  readonly changes: StorageChange[];
   bytes: number;
   readonly written: Promise<void>;
   readonly resolve: () => void;
@@ -29,7 +28,7 @@ function newBatch(): Batch {
     resolve = onResolve;
     reject = onReject;
   });
-  return { changes: new Map(), bytes: 0, written, resolve, reject };
+  return { changes: [], bytes: 0, written, resolve, reject };
 }
 
 export class CommitQueue {
@@ -53,9 +52,9 @@ export class CommitQueue {
       batch = newBatch();
       this.#waiting.push(batch);
     }
-    for (const { key, value } of changes) {
-      batch.changes.set(key, value);
-      batch.bytes += key.length + (value?.length ?? 0);
+    for (const change of changes) {
+      batch.changes.push(change);
+      batch.bytes += change.key.length + (change.value?.length ?? 0);
     }
     this.#draining ??= this.#drain();
     return batch.written;
@@ -71,7 +70,7 @@ export class CommitQueue {
     await Promise.resolve();
     for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
       try {
-        if (batch.changes.size > 0) await this.#write(batch.changes);
+        if (batch.changes.length > 0) await this.#write(batch.changes);
         batch.resolve();
       } catch (error) {
         batch.reject(error);

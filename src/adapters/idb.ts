@@ -205,7 +205,7 @@ class IdbStorage implements Storage {
         const { transaction } = records;
         const done = finished(transaction);
         try {
-          for (const [key, value] of changes) {
+          for (const { key, value } of changes) {
             if (value === undefined) records.delete(key);
             else records.put(compact(value), key);
           }

@@ -298,7 +298,7 @@ class LevelFolder implements LevelStorage {
       if (this.#logTorn || !this.#isReady()) await this.#recover();
       // A chained batch takes a third of the CPU of an array of operations: nothing is cloned.
       const batch = this.#db.batch();
-      for (const [key, value] of changes) {
+      for (const { key, value } of changes) {
         if (value === undefined) batch.del(key);
         else batch.put(key, value);
       }

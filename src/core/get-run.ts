@@ -112,7 +112,8 @@ export class GetRun {
     const reading: Reading = { peer, role, whole, state: 'pending', record: undefined, clock: undefined, damaged: false };
     this.#readings.push(reading);
     this.#tally = asked(this.#tally);
-    this.#env.emit({ type: 'hop', run: this.#run, kind: 'fetch', to: peer, position: this.#address.position, role });
+    if (this.#env.watched())
+      this.#env.emit({ type: 'hop', run: this.#run, kind: 'fetch', to: peer, position: this.#address.position, role });
     this.#ask(now, reading);
     return true;
   }

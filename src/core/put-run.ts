@@ -232,7 +232,8 @@ export class PutRun {
   }
 
   #tellHop({ peer, role }: Writing): void {
-    this.#env.emit({ type: 'hop', run: this.#run, kind: 'store', to: peer, position: this.#address.position, role });
+    if (this.#env.watched())
+      this.#env.emit({ type: 'hop', run: this.#run, kind: 'store', to: peer, position: this.#address.position, role });
   }
 
   #tellAnswer(now: Instant, { peer, role, state }: Writing, made: boolean): void {

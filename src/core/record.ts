@@ -109,11 +109,15 @@ export function writeVector(writer: Writer, vector: VersionVector): void {
       .uint(counter - from);
 }
 
+/** Nearly every vector begins with the actor of one before. */
+let lastActor: Actor | undefined;
+
 /** Any number of entries that fits the frame: the limit of 128 is for new puts, and merging must never be refused. */
 export function readVector(reader: Reader): VersionVector {
   const vector: DotRange[] = [];
   for (let left = reader.count(limits.membersMax); left > 0; left--) {
-    const { actor, counter: from } = readDot(reader);
+    const { actor, counter: from } = readDot(reader, lastActor);
+    lastActor = actor;
     const counter = from + reader.uint(limits.counterMax - from);
     const last = vector.at(-1);
     const inOrder = last === undefined || last.actor < actor || (last.actor === actor && last.counter + 1 < from);
