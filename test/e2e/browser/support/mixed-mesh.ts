@@ -107,9 +107,13 @@ export class MixedMesh {
     return this.tabIn(await this.page(profile), options);
   }
 
+  /** With which a tab joins. */
+  get options(): BrowserPeerOptions {
+    return { cluster: this.cluster, bootstrap: this.#bootstrap };
+  }
+
   async tabIn(page: Page, options: BrowserPeerOptions = {}): Promise<Tab> {
-    const given = { cluster: this.cluster, bootstrap: this.#bootstrap, ...options };
-    const peer = await page.evaluateHandle((all) => globalThis.ringmesh.createPeer(all), given);
+    const peer = await page.evaluateHandle((all) => globalThis.ringmesh.createPeer(all), { ...this.options, ...options });
     return { page, peer, id: await peer.evaluate((one) => one.id) };
   }
 
