@@ -14,6 +14,7 @@ import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
 import type { MeshPeer } from './api.ts';
 import { MeshError } from './core/errors.ts';
+import { metaKey } from './core/layout.ts';
 import { findLacks } from './browser/lacks.ts';
 import { liveWithPage } from './browser/page-life.ts';
 import type { Running } from './browser/runner.ts';
@@ -57,7 +58,13 @@ const zone = 'browser';
 interface Home {
   readonly storage: Storage;
   readonly identity: KeyIdentity;
+  /** Aborted when the browser has deleted the store. */
+  readonly lost?: AbortSignal;
+  /** It had deleted it before. */
+  readonly hasLost?: boolean;
 }
+
+const lostText = 'the browser deleted what this peer had stored; it gets back from the others what they have of it';
 
 /**
  * Starts a peer, or joins the tab of this profile that runs it: resolves when it serves requests. `ready()` of the peer tells when it has found the others.
@@ -71,15 +78,20 @@ export async function createPeer(options: BrowserPeerOptions = {}): Promise<Mesh
   if (options.memory === true) return (await run(options, { identity: createIdentity(), storage: openMemoryStorage() })).mesh;
   checkBrowserStorage();
   const name = `${commonOptions(options).cluster}/${peerName(options)}`;
+  let identity: KeyIdentity | undefined;
   return openSharedPeer({
     name,
     buckets,
     counts: replicaCounts(buckets),
-    run: async (witnessed) => run(options, await homeInProfile(name), witnessed),
+    run: async (witnessed) => {
+      const home = await homeInProfile(name, identity);
+      identity = home.identity;
+      return run(options, home, witnessed);
+    },
   });
 }
 
-async function run(options: BrowserPeerOptions, { storage, identity }: Home, witnessed?: number): Promise<Running> {
+async function run(options: BrowserPeerOptions, { storage, identity, lost, hasLost = false }: Home, witnessed?: number): Promise<Running> {
   const { cluster, bootstrap, partitions, durableMin } = commonOptions(options);
   try {
     const left = closing(storage);
@@ -111,7 +123,10 @@ async function run(options: BrowserPeerOptions, { storage, identity }: Home, wit
     });
     await runtime.start();
     liveWithPage(runtime, left);
-    const mesh = new Mesh(runtime, { ...meshOptions(options), warnings: findLacks({ storesData: storage.durable }) });
+    // Whoever runs it next, this tab or another one, begins with an empty store.
+    lost?.addEventListener('abort', () => void runtime.close(new MeshError('STORAGE_FAILED', lostText)), { once: true });
+    const warnings = findLacks({ storesData: storage.durable, known: hasLost ? [lostText] : [] });
+    const mesh = new Mesh(runtime, { ...meshOptions(options), warnings });
     return { mesh, runtime, left };
   } catch (error) {
     await storage.close();
@@ -124,9 +139,19 @@ function peerName({ name = 'default' }: BrowserPeerOptions): string {
   throw new MeshError('OPTION_INVALID', 'the name of a peer has 1 to 64 characters, of letters, digits, dot, underscore and hyphen');
 }
 
-async function homeInProfile(name: string): Promise<Home> {
-  const identity = loadIdentity(await profileEntry(`identity/${name}`, () => saveIdentity(createIdentity())));
-  return { identity, storage: await openIdbStorage(`ringmesh/${name}`) };
+/** `before`: who this tab was when it ran the peer before, which the browser may have deleted together with the store. */
+async function homeInProfile(name: string, before: KeyIdentity | undefined): Promise<Home> {
+  const identity = loadIdentity(await profileEntry(`identity/${name}`, () => saveIdentity(before ?? createIdentity())));
+  const lost = new AbortController();
+  const storage = await openIdbStorage(`ringmesh/${name}`, () => lost.abort());
+  // The canary: the profile keeps apart from the store that there was one.
+  let wasThere = true;
+  await profileEntry(`store/${name}`, () => {
+    wasThere = before !== undefined;
+    return true;
+  });
+  const [storeRow] = await storage.getMany([metaKey('store')]);
+  return { identity, storage, lost: lost.signal, hasLost: wasThere && storeRow === undefined };
 }
 
 /** Aborted when the storage has been closed. */

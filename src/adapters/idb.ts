@@ -20,9 +20,9 @@ const schemaVersion = 1;
 const rangeMaxEntries = 2 ** 32 - 1;
 const empty = new Uint8Array(0);
 
-/** Opens the store of that name and makes it where it is missing. */
-export async function openIdbStorage(name: string): Promise<Storage> {
-  const storage = new IdbStorage(name);
+/** Opens the store of that name and makes it where it is missing. `deleted` is called when the browser deletes it while it is in use; from then on it only fails. */
+export async function openIdbStorage(name: string, deleted: () => void = () => {}): Promise<Storage> {
+  const storage = new IdbStorage(name, deleted);
   await storage.open();
   return storage;
 }
@@ -60,11 +60,12 @@ const finished = (transaction: IDBTransaction): Promise<void> =>
     transaction.onabort = () => reject(transaction.error ?? new DOMException('the transaction was aborted', 'AbortError'));
   });
 
-function openDatabase(name: string, isFirst: boolean): Promise<IDBDatabase> {
+/** `deleted`: the store was there before, and is not any more; undefined: it may be made. */
+function openDatabase(name: string, deleted: (() => void) | undefined): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(name, schemaVersion);
     request.onupgradeneeded = () => {
-      if (isFirst) {
+      if (deleted === undefined) {
         request.result.createObjectStore(storeName);
         return;
       }
@@ -75,6 +76,7 @@ function openDatabase(name: string, isFirst: boolean): Promise<IDBDatabase> {
         ),
       );
       request.transaction?.abort();
+      deleted();
     };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -109,13 +111,15 @@ class IdbStorage implements Storage {
   readonly #name: string;
   readonly #commits = new CommitQueue((changes) => this.#write(changes));
   readonly #reads = new Set<Promise<unknown>>();
+  readonly #deleted: () => void;
   #gets: Gets | undefined;
   #database: Promise<IDBDatabase> | undefined;
   #wasOpen = false;
   #closing: Promise<void> | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, deleted: () => void) {
     this.#name = name;
+    this.#deleted = deleted;
   }
 
   async open(): Promise<void> {
@@ -244,7 +248,7 @@ class IdbStorage implements Storage {
 
   #connect(): Promise<IDBDatabase> {
     if (this.#database !== undefined) return this.#database;
-    const connection = openDatabase(this.#name, !this.#wasOpen);
+    const connection = openDatabase(this.#name, this.#wasOpen ? this.#deleted : undefined);
     this.#database = connection;
     connection.then(
       (database) => {

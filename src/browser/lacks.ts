@@ -4,8 +4,8 @@ const noWebRtc = 'this browser or worker has no WebRTC: other tabs are reached t
 const noPersistence = 'the browser has not granted persistent storage: it may delete the data of this page when space is short';
 
 /** The list grows as the browser answers. Asks it to keep the data, which some browsers ask their user in turn. */
-export function findLacks({ storesData }: { storesData: boolean }): readonly string[] {
-  const lacks: string[] = [];
+export function findLacks({ storesData, known }: { storesData: boolean; known: readonly string[] }): readonly string[] {
+  const lacks = [...known];
   if (typeof globalThis.RTCPeerConnection !== 'function') lacks.push(noWebRtc);
   if (!storesData) return lacks;
   const { storage } = navigator as { storage?: StorageManager };

@@ -45,7 +45,7 @@ describe('a tab', { timeout: patienceMs }, () => {
     await profile.close();
   });
 
-  it('[VR3] whose IndexedDB is wiped begins with another actor, and gets back what it lost', async () => {
+  it('[ST4] [VR3] whose IndexedDB is wiped says so, begins with another actor, and gets back what it lost', async () => {
     const profile = await mesh.profile();
     const tab = await mesh.tab(profile);
     await mesh.agree([tab]);
@@ -63,7 +63,9 @@ describe('a tab', { timeout: patienceMs }, () => {
     const again = await mesh.tabIn(tab.page);
     expect(again.id).toBe(tab.id);
     await mesh.agree([again]);
-    expect((await again.peer.evaluate((peer) => peer.status())).actor).not.toBe(actor);
+    const status = await again.peer.evaluate((peer) => peer.status());
+    expect(status.actor).not.toBe(actor);
+    expect(status.warnings).toContainEqual(expect.stringContaining('the browser deleted what this peer had stored'));
     for (let i = 0; i < 10; i++) expect(await texts(again, `wiped-${i}`)).toEqual(['before']);
     const { context } = await again.peer.evaluate((peer) => peer.bucket('notes').get('wiped-0'));
     expectOk(await put(again, 'wiped-0', 'after', { context }));
