@@ -4,10 +4,11 @@
  */
 
 import { mkdir, realpath, writeFile } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { answerError, jsonOf, keyPath, type Envelope } from '../client/api.ts';
 import type { GatewayAnswer, GatewayClient, GatewayRequest } from '../client/gateway-client.ts';
 import { keyPages, type ListedKey } from '../client/listing.ts';
+import { makeFolder } from '../cli/data-folder.ts';
 import { CliError, codeOf } from '../cli/errors.ts';
 import type { FileFailure } from './importer.ts';
 import { inParallel, patiently, type Tries } from './patience.ts';
@@ -33,7 +34,7 @@ export interface ExportReport {
 }
 
 export async function exportFiles(client: GatewayClient, folder: string, options: ExportOptions): Promise<ExportReport> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await makeFolder(resolve(folder)).catch((error: unknown) => {
     throw new CliError(codeOf(error) ?? 'FILE_UNWRITABLE', `the folder ${folder} cannot be written`);
   });
   const run = new Export(client, await realpath(folder), options);

@@ -16,7 +16,7 @@ const { values } = parseArgs({ options: { peers: { type: 'string', default: '10,
 const sizes = values.peers.split(',').map(Number);
 const roundMs = 1500;
 const lookMs = 10;
-const keys = 200;
+const keys = 50;
 const say = (text) => console.log(text);
 
 /** What all peers have sent since the last call. */
@@ -61,9 +61,10 @@ function write(cluster, peer, key) {
 
 function measure(peers) {
   const began = performance.now();
+  say(`${peers} peers`);
   const cluster = new Cluster(new World(7), { peers: peers + 1, founders: peers, bootstrap: 3, partitions: 4096, weight: 64 });
   cluster.startFormed(peers);
-  for (let i = 0; i < keys; i++) write(cluster, i % peers, `key-${i}`);
+  for (let i = 0; i < keys; i++) write(cluster, i % 3, `key-${i}`);
   const all = cluster.peers.slice(0, peers).map(({ index }) => index);
   const spent = meter(cluster);
   const cost = (name, change, condition) => {
@@ -77,7 +78,7 @@ function measure(peers) {
     );
     return row;
   };
-  say(`${peers} peers`);
+  say(`  formed, with ${keys} keys   (${((performance.now() - began) / 1000).toFixed(0)} s)`);
   cluster.world.runFor(30_000);
   spent();
   cluster.world.runFor(30_000);

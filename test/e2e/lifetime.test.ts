@@ -45,6 +45,7 @@ describe('wrong flags and places', { timeout: 60_000 }, () => {
     [['serve', '--port', '0', '--partitions', '1000'], 1, '[OPTION_INVALID]'],
     [['serve', '--port', '0', '--gateway-host', '203.0.113.1'], 1, 'this machine has no address 203.0.113.1'],
     [['serve', '--port', '0', '--data', '/dev/null/x'], 1, 'the data folder /dev/null/x cannot be written'],
+    [['serve', '--port', '0', '--data', '/proc/x/y'], 1, 'the data folder /proc/x/y cannot be written'],
     [['demo', '--peers', '0'], 2, 'Expected a whole number from 1 to 50.'],
     [['demo', '--data', '/dev/null/x', '--port', '17310'], 1, 'the data folder /dev/null/x cannot be written'],
   ])('%j ends with %i and one line', async (args, code, message) => {
