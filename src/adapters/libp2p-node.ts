@@ -2,7 +2,7 @@
  * The transports of a Node.js peer: TCP and WebSocket, both for dialling and for listening, and the way through other Node.js peers to tabs that have not come by themselves. The only libp2p file that needs Node.js.
  *
  * The TCP transport writes each length prefix, each frame and each window update with a system call of its own. Here what belongs to one
- * turn is held back until its microtasks have run and goes out in one.
+ * round of the event loop is held back and goes out in one.
  */
 
 import type { MultiaddrConnection } from '@libp2p/interface';
@@ -14,8 +14,11 @@ import { mended } from './libp2p-mend.ts';
 import { meshWebSockets } from './libp2p-websockets.ts';
 
 interface SocketConnection extends Sending {
-  readonly socket?: { cork(): void; uncork(): void };
+  readonly socket?: { readonly writableLength: number; cork(): void; uncork(): void };
 }
+
+/** More than this is not held back. */
+const heldMaxBytes = 64 * 1024;
 
 export function nodeTransports(): NonNullable<Libp2pInit['transports']> {
   // Small messages must not wait for the acknowledgement of the last ones.
@@ -31,6 +34,7 @@ function corkPerTurn(connection: MultiaddrConnection): void {
   const send = inner.sendData.bind(connection);
   let isCorked = false;
   const uncork = (): void => {
+    if (!isCorked) return;
     isCorked = false;
     socket.uncork();
   };
@@ -38,9 +42,11 @@ function corkPerTurn(connection: MultiaddrConnection): void {
     if (!isCorked) {
       isCorked = true;
       socket.cork();
-      // One microtask later, so that answers to what came in this turn, which are joined in a microtask themselves, still go along.
-      queueMicrotask(() => queueMicrotask(uncork));
+      // After all sockets and commits that are ready now have had their turn: what they lead to goes along.
+      setImmediate(uncork);
     }
-    return send(pieces);
+    const taken = send(pieces);
+    if (socket.writableLength >= heldMaxBytes) uncork();
+    return taken;
   };
 }
