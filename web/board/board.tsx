@@ -7,7 +7,6 @@ import '../styles/form.css';
 import '../styles/board.css';
 import { Board, type Card, type Note } from './notes.ts';
 
-const lookMs = 1500;
 const board = signal<Board | undefined>(undefined);
 const cards = signal<readonly Card[]>([]);
 const status = signal('Opening…');
@@ -21,10 +20,9 @@ async function look(): Promise<void> {
 const complain = (error: unknown): void => void (status.value = error instanceof Error ? error.message : String(error));
 
 /** Does something to the board, and shows what came of it. */
-function change(act: (open: Board) => Promise<unknown>): void {
+async function change(act: (open: Board) => Promise<unknown>): Promise<void> {
   const open = board.peek();
-  if (open === undefined) return;
-  act(open).then(look).catch(complain);
+  if (open !== undefined) await act(open).then(look).catch(complain);
 }
 
 function App() {
@@ -36,6 +34,7 @@ function App() {
         <p class="pill" role="status">
           {status.value}
         </p>
+        <a href="./">The ring</a>
       </header>
       <main class="board">
         <NewNote />
@@ -53,7 +52,7 @@ function NewNote() {
     const form = event.currentTarget as HTMLFormElement;
     const [text, file] = ['text', 'file'].map((name) => new FormData(form).get(name));
     form.reset();
-    change(async (open) => {
+    void change(async (open) => {
       const picture = file instanceof File && file.size > 0 ? { picture: await open.addPicture(file) } : {};
       await open.write(crypto.randomUUID(), { text: typeof text === 'string' ? text : '', ...picture });
     });
@@ -75,7 +74,12 @@ function NewNote() {
 
 function NoteCard({ card }: { readonly card: Card }) {
   const isConflict = card.values.length > 1;
-  const keep = (note: Note): void => change((open) => open.write(card.id, note, card.context));
+  /** What is being typed stays, whatever the board looks like meanwhile. */
+  const draft = useSignal<string | undefined>(undefined);
+  const keep = async (note: Note): Promise<void> => {
+    await change((open) => open.write(card.id, note, card.context));
+    draft.value = undefined;
+  };
   return (
     <article class={`note-card${isConflict ? ' conflict' : ''}`} aria-label={isConflict ? 'Note with a conflict' : 'Note'}>
       {isConflict ? <p class="warning">Changed by several people at once. Keep one:</p> : null}
@@ -85,14 +89,15 @@ function NoteCard({ card }: { readonly card: Card }) {
           <textarea
             aria-label="Text of the note"
             rows={3}
-            value={note.text}
+            value={isConflict ? note.text : (draft.value ?? note.text)}
             readOnly={isConflict}
-            onChange={({ currentTarget: { value } }) => keep({ ...note, text: value })}
+            onInput={({ currentTarget: { value } }) => (draft.value = value)}
+            onChange={({ currentTarget: { value } }) => void keep({ ...note, text: value })}
           />
-          {isConflict ? <button onClick={() => keep(note)}>Keep this one</button> : null}
+          {isConflict ? <button onClick={() => void keep(note)}>Keep this one</button> : null}
         </div>
       ))}
-      <button onClick={() => change((open) => open.remove(card))}>Take it off</button>
+      <button onClick={() => void change((open) => open.remove(card))}>Take it off</button>
     </article>
   );
 }
@@ -100,18 +105,16 @@ function NoteCard({ card }: { readonly card: Card }) {
 function Picture({ name }: { readonly name: string }) {
   const address = useSignal<string | undefined>(undefined);
   useSignalEffect(() => {
-    // Looked for again with the board, until it is there.
     if (cards.value.length > 0 && address.peek() === undefined) void board.value?.picture(name).then((found) => (address.value = found));
   });
   return address.value === undefined ? <p class="note">The picture is on its way…</p> : <img src={address.value} alt="On the note" />;
 }
 
-const root = document.getElementById('app');
-if (root !== null) render(<App />, root);
+render(<App />, document.body);
 Board.open()
   .then((opened) => {
     board.value = opened;
-    setInterval(() => change(look), lookMs);
+    setInterval(() => void change(look), 1500);
     return look();
   })
   .catch(complain);

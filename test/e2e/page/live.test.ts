@@ -182,6 +182,12 @@ describe('the page of the demo', { timeout: 240_000 }, () => {
     await expectAccessible(grace);
     await conflict.getByRole('button', { name: 'Keep this one' }).first().click();
     await ada.getByRole('article', { name: 'Note', exact: true }).waitFor();
+    // What she is typing stays while a note of somebody else comes in.
+    await noteOf(ada).fill('Buy half a');
+    await grace.getByLabel('A new note').fill('Water the plants');
+    await press(grace, 'Pin it');
+    await ada.getByRole('article').nth(1).waitFor();
+    expect(await ada.locator(':focus').inputValue()).toBe('Buy half a');
     await Promise.all([ada.context().close(), grace.context().close()]);
     expect(pageErrors).toEqual([]);
   });
