@@ -191,11 +191,14 @@ async function writeAtOnce({ recorder }: Stage, peer: PeerProcess, keys: readonl
   for (const key of keys) await client.write(peer.url, key, nothingSeen, 10);
 }
 
+/** A peer that answers late, on a busy machine, has not failed. */
+const lookWithinMs = 30_000;
+
 /** What a peer holds itself: by key the dots of its record. */
 async function contents(peer: PeerProcess, { keys }: Workload): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const name of keys) {
-    const { siblings, tombstones } = await askJson<LocalRecord>(peer.url, pathOf(name, '/v1/local'));
+    const { siblings, tombstones } = await askJson<LocalRecord>(peer.url, pathOf(name, '/v1/local'), lookWithinMs);
     const dots = [...siblings.map(({ dot }) => dot), ...tombstones];
     if (dots.length > 0) found.set(pathOf(name), dots.toSorted().join());
   }
