@@ -138,7 +138,8 @@ export class OwnRecord {
     if (this.#record.status !== 'joining') return;
     this.#options.timers.at(now.mono + foundMs / 4, (then) => {
       const joining = [...this.#table.all()].filter((member) => member.signed.record.status === 'joining' && stateOf(member) === 'alive');
-      const owners = [...this.#table.all()].some((member) => !isGone(member) && member.signed.record.status !== 'joining');
+      const isOwner = ({ status, weight }: MemberRecord): boolean => status !== 'joining' && weight > 0;
+      const owners = [...this.#table.all()].some((member) => !isGone(member) && isOwner(member.signed.record));
       const isFirst = joining.every(({ signed }) => signed.record.peer >= this.#self || signed.record.weight === 0);
       const waitedMs = joining.length > 1 ? foundMs : foundAloneMs;
       if (!owners && isFirst && this.#hasAppeared && then.mono - since > waitedMs) this.announce(then, { status: 'up' });

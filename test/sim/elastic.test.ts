@@ -33,6 +33,19 @@ function expectInPlace(cluster: Cluster): void {
 }
 
 describe('joining', () => {
+  it('[RG4] members begin a ring though the first one has no weight', () => {
+    const cluster = new Cluster(new World(7), {
+      peers: 4,
+      partitions: 64,
+      founders: 1,
+      bootstrap: 1,
+      weight: (index) => (index === 0 ? 0 : 16),
+    });
+    cluster.startAll();
+    expect(cluster.world.runUntil(() => cluster.agreed, 30_000)).toBe(true);
+    put(cluster, 0, 'key', 'value', { w: 3 });
+  });
+
   it('[TR1] a new peer owns its places once it has copied them, and the old copies go', () => {
     const cluster = meshOf(5);
     const last = cluster.peer(4);

@@ -7,7 +7,6 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { build } from 'vite';
 
 const source = (file: string): string => fileURLToPath(new URL(`../../../../src/${file}`, import.meta.url));
@@ -16,7 +15,7 @@ const html =
   '<!doctype html><html lang="en"><meta charset="utf-8"><title>ringmesh in a page</title><script type="module" src="/page.js"></script></html>';
 
 /** One ES module, as text. */
-export async function bundled(entry: string): Promise<string> {
+async function bundled(entry: string): Promise<string> {
   const result = await build({
     configFile: false,
     logLevel: 'error',
@@ -28,8 +27,6 @@ export async function bundled(entry: string): Promise<string> {
   if (others.length > 0) throw new Error(`one file was expected, not ${result.output.map((file) => file.fileName).join()}`);
   return chunk.code;
 }
-
-export const gzipBytes = (text: string): number => gzipSync(text).length;
 
 export interface PageHost {
   readonly url: string;
