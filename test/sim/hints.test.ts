@@ -99,6 +99,19 @@ describe('hints that are too old', () => {
     expect([owner, third].map((peer) => held(cluster, peer, key))).toEqual([['v1'], ['v1']]);
   });
 
+  it('[HH3] reach a primary for which none was kept', () => {
+    const cluster = mesh({ hints });
+    const { primaries, fallbacks } = placesOf(cluster, key);
+    const [alone = 0, ...others] = fallbacks;
+    kill(cluster, ...primaries, ...others);
+    put(cluster, alone, key, 'v1', { ...sloppy, w: 1 });
+    expect(cluster.peer(alone).core?.hints.held).toBe(1);
+    // The hint is for the first one.
+    const [, other = 0] = primaries;
+    start(cluster, other);
+    expect(cluster.world.runUntil(() => held(cluster, other, key).length > 0, 30_000)).toBe(true);
+  });
+
   it('[HH3] are kept while no other primary can take them', () => {
     const cluster = mesh({ hints });
     const { primaries, fallbacks } = placesOf(cluster, key);
