@@ -5,10 +5,7 @@
  * simulation does in each of the others what it would have done in several; then nothing is judged.
  */
 
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { chromium } from 'playwright';
+import { servePage } from './fixtures/served-page.mjs';
 
 const peers = Number(process.argv[2] ?? 100);
 const roundMs = 8000;
@@ -16,16 +13,7 @@ const frameMaxMs = 8;
 /** Of the frames that there should be. */
 const busyBelow = 0.8;
 
-const program = new URL('../../dist/node/main.js', import.meta.url).pathname;
-const server = spawn(process.execPath, [program, 'serve', '--port', '0', '--log', 'json'], { stdio: ['ignore', 'pipe', 'inherit'] });
-const url = await new Promise((resolve) => {
-  createInterface({ input: server.stdout }).on('line', (line) => {
-    const { type, gateway } = JSON.parse(line);
-    if (type === 'serving') resolve(gateway);
-  });
-});
-const executablePath = [chromium.executablePath(), '/usr/bin/chromium'].find(existsSync);
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+const { url, browser, close } = await servePage();
 const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
 await page.goto(`${url}/#sim?seed=3&peers=${peers}`);
 await page.getByText(`${peers} alive`).waitFor();
@@ -87,5 +75,4 @@ await round('the same, with kills, pointing at peers', async () => {
     .hover({ force: true, timeout: 1000 })
     .catch(() => {});
 });
-await browser.close();
-server.kill();
+await close();

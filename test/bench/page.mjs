@@ -3,11 +3,9 @@
  * Chromium's first contentful paint on loopback, and when the peers are on the ring.
  */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
+import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { chromium } from 'playwright';
+import { servePage } from './fixtures/served-page.mjs';
 
 const assets = new URL('../../dist/web/assets/', import.meta.url);
 const rounds = 5;
@@ -18,18 +16,7 @@ const sizes = readdirSync(assets)
 for (const [name, bytes] of sizes) console.log(`${(bytes / 1000).toFixed(1).padStart(7)} kB  ${name}`);
 console.log(`${(sizes.reduce((sum, [, bytes]) => sum + bytes, 0) / 1000).toFixed(1).padStart(7)} kB  in all (limit 300)`);
 
-const program = new URL('../../dist/node/main.js', import.meta.url).pathname;
-const peer = spawn(process.execPath, [program, 'serve', '--port', '0', '--log', 'json'], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-const url = await new Promise((resolve) => {
-  createInterface({ input: peer.stdout }).on('line', (line) => {
-    const { type, gateway } = JSON.parse(line);
-    if (type === 'serving') resolve(gateway);
-  });
-});
-const executablePath = [chromium.executablePath(), '/usr/bin/chromium'].find(existsSync);
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+const { url, browser, close } = await servePage();
 for (let round = 0; round < rounds; round++) {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -42,5 +29,4 @@ for (let round = 0; round < rounds; round++) {
   console.log(`first view ${paintMs.toFixed(0)} ms, peers on the ring by ${ringMs.toFixed(0)} ms`);
   await context.close();
 }
-await browser.close();
-peer.kill();
+await close();

@@ -114,7 +114,7 @@ render(<App />, document.body);
 Board.open()
   .then((opened) => {
     board.value = opened;
-    setInterval(() => void change(look), 1500);
-    return look();
+    const lookAgain = (): void => void change(look).then(() => setTimeout(lookAgain, 1500));
+    lookAgain();
   })
   .catch(complain);

@@ -35,6 +35,7 @@ export class LiveMesh implements Mesh {
   #timer = 0;
   #joinTimer = 0;
   #closed = false;
+  #looking = false;
   #failures = 0;
   #cluster = '';
 
@@ -110,8 +111,14 @@ export class LiveMesh implements Mesh {
     if (!this.#closed) this.#timer = setTimeout(() => void this.#refresh(), afterEventMs);
   }
 
+  /** One look at a time: slow peers are not asked ever more. */
   async #refresh(): Promise<void> {
     clearTimeout(this.#timer);
+    if (this.#looking) {
+      this.#soon();
+      return;
+    }
+    this.#looking = true;
     try {
       await this.#look();
       this.#failures = 0;
@@ -122,6 +129,7 @@ export class LiveMesh implements Mesh {
       // A machine that is busy for a moment is not lost.
       this.lost.value = !moved && ++this.#failures > 1;
     } finally {
+      this.#looking = false;
       if (!this.#closed) this.#timer = setTimeout(() => void this.#refresh(), refreshMs);
     }
   }

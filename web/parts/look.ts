@@ -25,15 +25,19 @@ interface Look<T> {
 
 /**
  * What the last look has found; undefined before the first one. Looks anew when something was told or written or a signal has changed
- * that `prepare` reads, and at most every 400 ms: however much is told meanwhile, the next look is not put off by it.
+ * that `prepare` reads, and at most every 400 ms: however much is told meanwhile, the next look is not put off by it. One look is
+ * under way at a time, so that slow peers are not asked ever more.
  */
 export function useLook<T>(prepare: () => Look<T> | undefined): T | undefined {
   const found = useSignal<T | undefined>(undefined);
   const lookedAt = useRef(0);
   const latest = useRef('');
+  const state = useRef<'idle' | 'asking' | 'missed'>('idle');
+  const missed = useSignal(0);
   useSignalEffect(() => {
     void touched.value;
     void told.value;
+    void missed.value;
     const look = prepare();
     if (look === undefined) return undefined;
     latest.current = look.at;
@@ -42,8 +46,19 @@ export function useLook<T>(prepare: () => Look<T> | undefined): T | undefined {
     };
     const timer = setTimeout(
       () => {
-        lookedAt.current = performance.now();
-        void look.ask().then(take);
+        if (state.current !== 'idle') {
+          state.current = 'missed';
+          return;
+        }
+        state.current = 'asking';
+        void look
+          .ask()
+          .then(take)
+          .finally(() => {
+            lookedAt.current = performance.now();
+            if (state.current === 'missed') missed.value++;
+            state.current = 'idle';
+          });
       },
       Math.max(0, lookedAt.current + lookAgainMs - performance.now()),
     );
