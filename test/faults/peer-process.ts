@@ -10,7 +10,7 @@ import { endAtExit } from './children.ts';
 import type { Place } from './network.ts';
 
 const program = join(projectFolder, 'dist/node/main.js');
-const startWithinMs = 60_000;
+const startWithinMs = 180_000;
 const stopWithinMs = 20_000;
 const unusualMs = 10_000;
 
@@ -89,7 +89,11 @@ export class PeerProcess {
 
   #serving(child: ChildProcess): Promise<void> {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${this.name} did not start within ${startWithinMs / 1000} s`)), startWithinMs);
+      const late = setTimeout(() => {
+        reject(new Error(`${this.name} did not start within ${startWithinMs / 1000} s`));
+        // It must not come up later, in the place of the next one.
+        child.kill('SIGKILL');
+      }, startWithinMs);
       let complaints = '';
       createInterface({ input: child.stdout as NonNullable<ChildProcess['stdout']> }).on('line', (line) => {
         this.#log.write(`${line}\n`);
