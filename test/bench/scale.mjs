@@ -1,3 +1,4 @@
+process.on('SIGTERM', () => process.exit(1));
 /**
  * What a mesh of many peers costs each of them: the simulator runs 10, 100 and 1,000 peers (or those that are named) with 64 tokens each at rest, then through a peer that joins,
  * one that leaves, one that is killed, and a split in halves.
@@ -53,6 +54,12 @@ function agree(cluster, owners) {
   return true;
 }
 
+/** It knows one address, as with `--bootstrap`. */
+function startAt(cluster, index) {
+  cluster.peer(index).start();
+  cluster.network.connect(index, cluster.peer(0).id);
+}
+
 function write(cluster, peer, key) {
   const bytes = new TextEncoder().encode(`value of ${key}`);
   const command = { bucket: 'bucket', key, context: [], tombstone: false, bytes, contentType: undefined, priority: 0, n: 3, w: 3 };
@@ -62,7 +69,7 @@ function write(cluster, peer, key) {
 function measure(peers) {
   const began = performance.now();
   say(`${peers} peers`);
-  const cluster = new Cluster(new World(7), { peers: peers + 1, founders: peers, bootstrap: 3, partitions: 4096, weight: 64 });
+  const cluster = new Cluster(new World(7), { peers: peers + 1, founders: peers, bootstrap: 0, partitions: 4096, weight: 64 });
   cluster.startFormed(peers);
   for (let i = 0; i < keys; i++) write(cluster, i % 3, `key-${i}`);
   const all = cluster.peers.slice(0, peers).map(({ index }) => index);
@@ -90,7 +97,7 @@ function measure(peers) {
   const last = cluster.peer(peers);
   const join = cost(
     'join',
-    () => last.start(),
+    () => startAt(cluster, peers),
     () => agree(cluster, peers + 1),
   );
   cluster.world.runFor(30_000);
@@ -121,7 +128,7 @@ function measure(peers) {
   cluster.network.faults.gossipLoss = 1;
   const silent = cost(
     'join without gossip',
-    () => last.start(),
+    () => startAt(cluster, peers),
     () => agree(cluster, peers + 1),
   );
   return { peers, rest, join, leave, kill, heal, silent };
