@@ -47,6 +47,8 @@ export class Membership implements MembersView {
   readonly #comparedAt = new Map<PeerId, number>();
   readonly #late: LateRemovals;
   readonly #own: OwnRecord;
+  /** Of the placement that was told last. */
+  #toldDigest = '';
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -114,6 +116,7 @@ export class Membership implements MembersView {
           this.#options.connect(signed.record.peer, signed.record.addresses);
         }
       }
+      this.#toldDigest = this.placement.digest;
       this.#own.start(now, remembered, others, addresses);
       this.#prober.start(now);
       this.#scheduleSync(now);
@@ -189,7 +192,6 @@ export class Membership implements MembersView {
   /** Runs a change of the table and does what it asks for: persist, connect, spread, report. */
   #accept(now: Instant, peer: PeerId, change: () => boolean): boolean {
     const before = this.table.get(peer);
-    const ringBefore = this.placement.digest;
     if (!change()) return false;
     const member = this.table.get(peer);
     if (member === undefined) return false;
@@ -199,9 +201,15 @@ export class Membership implements MembersView {
     if (before === undefined || stateOf(before) !== state) {
       this.#options.emit({ type: 'member', peer, state, incarnation: member.signed.record.incarnation });
     }
-    const { ring } = this.placement;
-    if (this.placement.digest !== ringBefore) this.#options.emit({ type: 'ring', digest: ring.digest, members: ring.members.length });
     return true;
+  }
+
+  /** Looks once a turn, however many records came: a ring takes long to make. */
+  ringMayHaveChanged(): void {
+    const { ring, digest } = this.placement;
+    if (digest === this.#toldDigest) return;
+    this.#toldDigest = digest;
+    this.#options.emit({ type: 'ring', digest: ring.digest, members: ring.members.length });
   }
 
   #learned({ signed, removed }: Member): void {

@@ -378,6 +378,7 @@ export class Peer {
   #turn(now: Instant): void {
     this.#timers.fire(now);
     if (!this.#started) return;
+    this.membership.ringMayHaveChanged();
     this.#antiEntropy.ringMayHaveChanged(now);
     this.#takeover.look(now);
     this.#clearing.ringMayHaveChanged(now);

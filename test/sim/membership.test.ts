@@ -37,6 +37,20 @@ describe('a mesh comes together', () => {
     expect(digests[0]).toBe(digests[1]);
   });
 
+  it('[MB1] who hears of many members at once makes their ring once', () => {
+    const founders = 40;
+    const cluster = newCluster({ peers: founders + 1, bootstrap: 0, founders });
+    cluster.startFormed(founders);
+    const rings: number[] = [];
+    cluster.onEvent((peer, event) => {
+      if (peer === founders && event.type === 'ring') rings.push(event.members);
+    });
+    cluster.peer(founders).start();
+    cluster.network.connect(founders, cluster.peer(0).id);
+    expect(cluster.world.runUntil(() => cluster.agreed, 5000)).toBe(true);
+    expect(rings).toEqual([0, founders, founders + 1]);
+  });
+
   it('[MB2] peers that were all killed come back with the ring that they left, before they have met anyone', () => {
     const cluster = mesh();
     const { digest } = cluster.peer(0).core?.membership.placement.ring ?? { digest: '' };
