@@ -27,27 +27,24 @@ export class Looks {
 
   askHoldings(now: Instant, peer: PeerId | undefined, done: Done<Holdings>): void {
     if (peer === undefined || peer === this.#env.members.self) return this.holdings(done);
-    this.#ask(now, peer, { type: 'holdings' }, (then, answer) => {
-      if (answer instanceof MeshError) done(then, answer);
-      else if (answer.type === 'holdings') done(then, answer.holdings);
-    });
+    this.#ask(now, peer, { type: 'holdings' }, 'holdings', (then, answer) =>
+      done(then, answer instanceof MeshError ? answer : answer.holdings),
+    );
   }
 
   askCopy(now: Instant, peer: PeerId | undefined, bucket: string, key: ByteString, done: Done<OwnCopy>): void {
     if (peer === undefined || peer === this.#env.members.self) return this.copy(bucket, key, done);
-    this.#ask(now, peer, { type: 'copy', bucket, key }, (then, answer) => {
-      if (answer instanceof MeshError) done(then, answer);
-      else if (answer.type === 'copied') done(then, answer);
-    });
+    this.#ask(now, peer, { type: 'copy', bucket, key }, 'copied', done);
   }
 
-  #ask(now: Instant, peer: PeerId, call: Call, done: Done<Answer>): void {
+  #ask<T extends Answer['type']>(now: Instant, peer: PeerId, call: Call, wanted: T, done: Done<Extract<Answer, { type: T }>>): void {
     const { calls, members } = this.#env;
     calls.ask(now, peer, call, { timeoutMs: askWithinMs, ring: members.placement.digest }, (then, result) => {
-      if (typeof result === 'object' && result.type !== 'refused') return done(then, result);
       if (result === 'timeout') return done(then, new MeshError('TIMEOUT', `${peer} has not answered in time`));
-      if (typeof result === 'object') return done(then, new MeshError(result.code, result.message));
-      done(then, new MeshError('UNREACHABLE', `this peer has no connection with ${peer} now`));
+      if (typeof result === 'string') return done(then, new MeshError('UNREACHABLE', `this peer has no connection with ${peer} now`));
+      if (result.type === 'refused') return done(then, new MeshError(result.code, result.message));
+      if (isAnswer(result, wanted)) return done(then, result);
+      done(then, new MeshError('UNKNOWN', `${peer} answered something else`));
     });
   }
 
@@ -83,3 +80,5 @@ export class Looks {
     records.read(address, (now, record) => done(now, record instanceof MeshError ? record : { record, keptFor: hints.ownersOf(address) }));
   }
 }
+
+const isAnswer = <T extends Answer['type']>(answer: Answer, type: T): answer is Extract<Answer, { type: T }> => answer.type === type;

@@ -120,5 +120,13 @@ describe('an elastic mesh', { timeout: 180_000 }, () => {
     const { code, stderr } = await run(['remove', peer(1).id, '--gateway', peer(0).url]);
     expect([code, stderr]).toEqual([2, expect.stringContaining('is alive')]);
     expect(await stateOf(peer(1), peer(0))).toBe('alive');
+    const mistaken = await startPeer({ label: 'host-9', bootstrap: bootstrap(), flags: ['--replace', peer(1).id] });
+    try {
+      await until('it says why it waits', () => mistaken.running.output().includes('"type":"replacing"'));
+      expect(mistaken.running.output()).toContain(`"peer":"${peer(1).id}","state":"alive"`);
+    } finally {
+      await mistaken.stop();
+    }
+    expect(await stateOf(peer(1), peer(0))).toBe('alive');
   });
 });

@@ -80,21 +80,26 @@ describe('joining', () => {
     expect(get(cluster, 4, 'while', { r: 2 }).values).toEqual(['it copies']);
   });
 
-  it('[TR2] [SE3] large values are copied a few at a time', () => {
-    const cluster = new Cluster(new World(7), { peers: 4, partitions: 2 });
+  it('[TR2] [SE3] [AE3] large values are copied a few at a time, with a rest after each portion for as long as it took', () => {
+    const onWayMs = 50;
+    const cluster = new Cluster(new World(7), { peers: 4, partitions: 2, network: { latencyMs: [onWayMs, onWayMs] } });
     for (const peer of cluster.peers.slice(0, -1)) peer.start();
     cluster.world.runUntil(() => cluster.peers.slice(0, -1).every((peer) => peer.core?.membership.record.status === 'up'), 20_000);
     const large = 'x'.repeat(100 * 1024);
     for (const key of keys) put(cluster, 0, key, large, { w: 3 });
     const sizes: number[] = [];
+    const askedMs: number[] = [];
     const send = cluster.network.send.bind(cluster.network);
     cluster.network.send = (from, to, message) => {
-      if (message.kind === 'answer' && message.body.type === 'fetchedMany') sizes.push(message.body.records.length);
+      if (message.body.type === 'fetchMany') askedMs.push(cluster.world.nowMs);
+      if (message.body.type === 'fetchedMany') sizes.push(message.body.records.length);
       return send(from, to, message);
     };
     cluster.peer(3).start();
     cluster.world.runUntil(() => cluster.whole, 60_000);
     expect(Math.max(...sizes)).toBe(3);
+    const [firstMs = 0, lastMs = 0] = [askedMs[0], askedMs.at(-1)];
+    expect((lastMs - firstMs) / (askedMs.length - 1)).toBeGreaterThan(2 * (onWayMs + onWayMs));
     for (const key of keys) expect(get(cluster, 3, key, { r: 3 }).values).toEqual([large]);
   });
 

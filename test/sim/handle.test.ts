@@ -117,6 +117,17 @@ describe('the handle of a simulated peer', () => {
     await expect(settled(world, handle.holdings(away))).rejects.toMatchObject({ code: 'UNREACHABLE' });
   });
 
+  it('fails when the other peer answers something else', async () => {
+    const cluster = formed(3);
+    const send = cluster.network.send.bind(cluster.network);
+    cluster.network.send = (from, to, message) =>
+      message.kind === 'answer' && message.body.type === 'holdings'
+        ? send(from, to, { ...message, body: { type: 'probed', alive: true } })
+        : send(from, to, message);
+    const asked = settled(cluster.world, simHandle(cluster, 0).holdings(cluster.peer(1).id));
+    await expect(asked).rejects.toMatchObject({ code: 'UNKNOWN' });
+  });
+
   it('counts what a peer keeps, and estimates it where it is much', async () => {
     const cluster = formed(3);
     const { world } = cluster;
