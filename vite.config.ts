@@ -20,7 +20,16 @@ const pageBuild = {
   outDir: '../dist/web',
   emptyOutDir: true,
   target: 'es2022',
-  rolldownOptions: { input: { index: page('index.html'), board: page('board.html') } },
+  rolldownOptions: {
+    input: {
+      index: page('index.html'),
+      board: page('board.html'),
+      'dots.worker': page('ring/dots-worker.ts'),
+      'simulation.worker': page('simulation/worker.ts'),
+    },
+    // The page finds its workers by name; they share its chunks, so that nothing is loaded twice.
+    output: { entryFileNames: ({ name }) => (name.endsWith('.worker') ? 'assets/[name].js' : 'assets/[name]-[hash].js') },
+  },
 } satisfies BuildOptions;
 
 export default defineConfig(({ mode }) => ({

@@ -71,19 +71,16 @@ export class Requests {
   }
 
   async #read({ name, quorum, via }: Where, made: boolean): Promise<Answer> {
-    const begin = this.#mesh.now();
     const answer = await this.#mesh.door(via).read(name, quorum);
     this.#contexts.set(keyOf(name), answer.context);
-    return { type: 'read', name, quorum, ms: this.#mesh.now() - begin, answer, made };
+    return { type: 'read', name, quorum, ms: answer.ms, answer, made };
   }
 
   async #write({ name, quorum, via }: Where, op: 'put' | 'delete', value: Value | undefined, context: string): Promise<Answer> {
-    const begin = this.#mesh.now();
     const receipt = await this.#mesh.door(via).write(name, quorum, value, context);
-    const ms = this.#mesh.now() - begin;
     if (context === '') this.#contexts.delete(keyOf(name));
     else this.#contexts.set(keyOf(name), receipt.context);
-    return { type: 'written', op, name, quorum, ms, receipt };
+    return { type: 'written', op, name, quorum, ms: receipt.ms, receipt };
   }
 
   /** Two writers that both saw the same and not each other, then a read that finds what they left. */

@@ -85,7 +85,9 @@ export function show(next: Mesh): void {
   ledger = new Ledger();
   requests = new Requests(next);
   pending = [];
+  latest = undefined;
   batch(() => {
+    busy.value = false;
     mesh.value = next;
     lines.value = [];
     answer.value = undefined;

@@ -48,19 +48,30 @@ export class Gateway implements types.Door {
 
   async read(name: types.KeyName, { r, mode }: types.Quorum): Promise<types.ReadAnswer> {
     const query = new URLSearchParams({ r: `${r}`, mode });
-    const answer = await this.#json<Omit<types.ReadAnswer, 'siblings'> & { siblings: SentSibling[] }>(`${keyPath(name)}?${query}`, {
+    const began = performance.now();
+    const answer = await this.#json<Omit<types.ReadAnswer, 'siblings' | 'ms'> & { siblings: SentSibling[] }>(`${keyPath(name)}?${query}`, {
       headers: { Accept: 'application/json' },
     });
-    return { ...answer, siblings: answer.siblings.map(received) };
+    return { ...answer, siblings: answer.siblings.map(received), ms: performance.now() - began };
   }
 
-  write(name: types.KeyName, { w, mode }: types.Quorum, value: types.Value | undefined, context: string): Promise<types.WriteReceipt> {
+  async write(
+    name: types.KeyName,
+    { w, mode }: types.Quorum,
+    value: types.Value | undefined,
+    context: string,
+  ): Promise<types.WriteReceipt> {
     const headers = {
       ...(context === '' ? {} : { [contextHeader]: context }),
       ...(value === undefined ? {} : { 'Content-Type': value.contentType }),
     };
     const body = value === undefined ? { method: 'DELETE' } : { method: 'PUT', body: value.bytes };
-    return this.#json(`${keyPath(name)}?${new URLSearchParams({ w: `${w}`, mode })}`, { ...body, headers });
+    const began = performance.now();
+    const receipt = await this.#json<types.WriteReceipt>(`${keyPath(name)}?${new URLSearchParams({ w: `${w}`, mode })}`, {
+      ...body,
+      headers,
+    });
+    return { ...receipt, ms: performance.now() - began };
   }
 
   async copy(name: types.KeyName, of?: string): Promise<types.Copy> {

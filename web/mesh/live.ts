@@ -9,7 +9,8 @@ import { Gateway } from './gateway.ts';
 import { connectSupervisor, type Supervisor } from './supervisor.ts';
 import { TabPeer } from './tab-peer.ts';
 import { Through } from './through.ts';
-import { type Breaking, type Door, type Mesh, MeshProblem, type Told } from './types.ts';
+import { trial } from './trial.ts';
+import { type Breaking, type Door, type Mesh, MeshProblem, type Told, type Trial } from './types.ts';
 import { memberIn, meshView, type MeshView } from './view.ts';
 
 const refreshMs = 3000;
@@ -52,8 +53,6 @@ export class LiveMesh implements Mesh {
     }, joinAfterMs);
   }
 
-  now = (): number => performance.now();
-
   follow(listener: (told: Told) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -67,6 +66,8 @@ export class LiveMesh implements Mesh {
   doorNear(peer: string): Door {
     return this.#ownTab(peer) ?? (this.#canAsk(peer) ? this.#gateway(peer) : this.#home);
   }
+
+  trial = (...given: Parameters<Mesh['trial']>): Promise<Trial> => trial(this, ...given);
 
   close(): void {
     this.#closed = true;
@@ -88,7 +89,12 @@ export class LiveMesh implements Mesh {
 
   #ownTab(peer: string | undefined): Door | undefined {
     const { peer: own } = this.tab;
-    return own === undefined || own.id !== peer ? undefined : new Through(() => own);
+    return own === undefined || own.id !== peer
+      ? undefined
+      : new Through(
+          () => own,
+          () => performance.now(),
+        );
   }
 
   /** Other peers' gateways let only the demo's page in. */

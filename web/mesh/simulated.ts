@@ -1,141 +1,142 @@
-/**
- * A simulated mesh in this tab: the very peers that Node.js runs, in virtual time. `SimulatedMesh` lets the world run a little in each frame, as fast as was asked
- * for and as the machine can; its requests go through the public handles of the simulated peers.
- */
+/** A simulated mesh as the page sees it. It runs in a worker of its own; this asks it, and keeps what it tells. */
 
-import { signal } from '@preact/signals';
-import type { MeshPeer } from 'ringmesh';
-import { type Cluster, simHandle, type World } from 'ringmesh/sim';
-import { SimulatedBreaking } from './simulated-breaking.ts';
-import { Through } from './through.ts';
-import { type Door, type Mesh, MeshProblem, type Told } from './types.ts';
+import { batch, signal } from '@preact/signals';
+import type {
+  BreakingMethod,
+  Call,
+  Chances,
+  FromWorker,
+  Look,
+  Pace,
+  ReplaySettings,
+  RunState,
+  SimulationSettings,
+  ToWorker,
+} from '../simulation/words.ts';
+import { startWorker } from '../worker.ts';
+import { type Breaking, type Door, type Life, type Mesh, MeshProblem, type Told, type Trial } from './types.ts';
 import { meshView, type MeshView } from './view.ts';
 
-/** What a frame may spend on the simulation, so that drawing stays smooth. */
-const frameBudgetMs = 9;
-/** A tab that was in the background does not catch up. */
-const frameMaxMs = 100;
-const sliceMs = 4;
-const viewEveryMs = 150;
+type Start =
+  | { readonly type: 'simulate'; readonly settings: SimulationSettings }
+  | { readonly type: 'replay'; readonly settings: ReplaySettings };
 
-export interface Pace {
-  /** Virtual milliseconds for each real one. */
-  speed: number;
-  running: boolean;
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: MeshProblem) => void;
 }
 
 export class SimulatedMesh implements Mesh {
   readonly kind = 'simulated';
   readonly view = signal<MeshView | undefined>(undefined);
   readonly lost = signal(false);
-  readonly breaking: Mesh['breaking'];
+  readonly breaking = signal<Breaking | undefined>(undefined);
   readonly pace = signal<Pace>({ speed: 1, running: true });
   /** Virtual time, for the page to show. */
   readonly clock = signal(0);
   /** How fast it really goes. */
   readonly reached = signal(1);
-  readonly cluster: Cluster;
-  readonly #world: World;
-  readonly #advance: (ms: number) => void;
-  readonly #handles: readonly MeshPeer[];
+  /** How the run of a seed does. */
+  readonly run = signal<RunState | undefined>(undefined);
+  readonly #worker = startWorker('simulation');
+  readonly #lives = signal<ReadonlyMap<string, Life>>(new Map());
+  readonly #sides = signal<readonly (readonly string[])[] | undefined>(undefined);
   readonly #listeners = new Set<(told: Told) => void>();
-  readonly #stopEvents: () => void;
-  readonly #breaking: SimulatedBreaking;
-  #frame = 0;
-  #lastFrame = performance.now();
-  #viewDue = 0;
-  #changed = true;
-  #owed = 0;
+  readonly #waiting = new Map<number, Waiting>();
+  #calls = 0;
 
-  /** `advance`: lets so many virtual milliseconds pass. */
-  constructor(cluster: Cluster, advance: (ms: number) => void = (ms) => cluster.world.runFor(ms)) {
-    this.cluster = cluster;
-    this.#world = cluster.world;
-    this.#advance = advance;
-    this.#handles = cluster.peers.map(({ index }) => simHandle(cluster, index));
-    this.#breaking = new SimulatedBreaking(cluster, () => this.look());
-    this.breaking = signal(this.#breaking);
-    this.#stopEvents = cluster.onEvent((index, event) => {
-      if (event.type === 'member' || event.type === 'ring' || event.type === 'link') this.#changed = true;
-      // The clocks of simulated peers differ; the page shows the time of the world.
-      const told = { by: cluster.peer(index).id, event: { ...event, at: cluster.world.nowMs } };
-      for (const listener of this.#listeners) listener(told);
-    });
-    this.look();
-    this.#frame = requestAnimationFrame(this.#onFrame);
+  constructor(start: Start) {
+    this.breaking.value = this.#breaking();
+    this.#worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => this.#heard(data));
+    this.#worker.addEventListener('error', () => (this.lost.value = true));
+    this.#say(start);
+    document.addEventListener('visibilitychange', this.#sayPace);
   }
-
-  now = (): number => this.#world.nowMs;
 
   follow(listener: (told: Told) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  door = (peer?: string): Door => new Through(() => this.#peer(peer));
+  door = (peer?: string): Door => {
+    const ask = <T>(method: keyof Door, ...given: readonly unknown[]): Promise<T> => this.#call({ to: 'door', peer, method, given });
+    return {
+      placement: (name) => ask('placement', name),
+      read: (...given) => ask('read', ...given),
+      write: (...given) => ask('write', ...given),
+      copy: (...given) => ask('copy', ...given),
+      holdings: (of) => ask('holdings', of),
+      repair: () => ask('repair'),
+    };
+  };
   doorNear = this.door;
 
+  trial = (...given: Parameters<Mesh['trial']>): Promise<Trial> => this.#call({ to: 'trial', given });
+
   close(): void {
-    cancelAnimationFrame(this.#frame);
-    this.#stopEvents();
+    document.removeEventListener('visibilitychange', this.#sayPace);
+    this.#worker.terminate();
   }
+
+  go(pace: Partial<Pace>): void {
+    this.pace.value = { ...this.pace.value, ...pace };
+    this.#sayPace();
+  }
+
+  chances = (chances: Chances): void => this.#say({ type: 'chances', chances });
 
   /** The next thing that happens in the simulated world, and nothing more. */
-  step(): void {
-    this.#world.step();
-    this.look();
-  }
+  step = (): Promise<void> => this.#call({ to: 'step' });
 
-  #onFrame = (at: number): void => {
-    const elapsed = Math.min(frameMaxMs, at - this.#lastFrame);
-    this.#lastFrame = at;
+  /** Time stands still while nobody looks. */
+  #sayPace = (): void => {
     const { speed, running } = this.pace.value;
-    if (running) this.#run(elapsed, speed);
-    if (at >= this.#viewDue) {
-      this.#viewDue = at + viewEveryMs;
-      this.clock.value = this.#world.nowMs;
-      if (this.#changed) this.look();
-    }
-    this.#frame = requestAnimationFrame(this.#onFrame);
+    this.#say({ type: 'pace', pace: { speed, running: running && !document.hidden } });
   };
 
-  #run(elapsed: number, speed: number): void {
-    const began = this.#world.nowMs;
-    const until = performance.now() + frameBudgetMs;
-    this.#owed += elapsed * speed;
-    while (this.#owed >= 1 && performance.now() < until) {
-      const ms = Math.min(sliceMs, Math.floor(this.#owed));
-      this.#advance(ms);
-      this.#owed -= ms;
+  #breaking(): Breaking {
+    const act =
+      (method: BreakingMethod) =>
+      (...given: readonly unknown[]): Promise<void> =>
+        this.#call({ to: 'breaking', method, given });
+    const [kill, pause, resume, start] = [act('kill'), act('pause'), act('resume'), act('start')];
+    const [add, remove, split, heal] = [act('add'), act('remove'), act('split'), act('heal')];
+    return { lives: this.#lives, sides: this.#sides, kill, pause, resume, start, add, remove, split, heal };
+  }
+
+  #say(said: ToWorker): void {
+    this.#worker.postMessage(said);
+  }
+
+  #call<T>(call: Call): Promise<T> {
+    const id = ++this.#calls;
+    this.#say({ type: 'call', id, call });
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject }));
+  }
+
+  #heard(said: FromWorker): void {
+    switch (said.type) {
+      case 'look':
+        return batch(() => this.#looked(said.look));
+      case 'time':
+        return batch(() => void ([this.clock.value, this.reached.value, this.run.value] = [said.clock, said.reached, said.run]));
+      case 'told':
+        for (const told of said.told) for (const listener of this.#listeners) listener(told);
+        return undefined;
+      case 'done':
+        this.#waiting.get(said.id)?.resolve(said.value);
+        return void this.#waiting.delete(said.id);
+      case 'refused':
+        this.#waiting.get(said.id)?.reject(new MeshProblem(said.code, said.message));
+        return void this.#waiting.delete(said.id);
     }
-    // What could not be done in time is not done faster later.
-    if (this.#owed > speed * frameMaxMs) this.#owed = 0;
-    if (elapsed > 0) this.reached.value += ((this.#world.nowMs - began) / elapsed - this.reached.value) / 30;
   }
 
-  /** Looks at the mesh with the eyes of a peer that is up. */
-  look(): void {
-    this.#changed = false;
-    this.#breaking.look();
-    const viewer = this.#viewer();
-    this.lost.value = viewer === undefined;
-    if (viewer === undefined) return;
-    const handle = this.#peer(viewer);
-    const known = this.view.value;
-    const { ringDigest } = handle.status();
-    const ring = known?.ring.digest === ringDigest ? known.ring : handle.ring();
-    this.view.value = meshView(handle.members(), ring, [{ from: viewer, connections: handle.connections() }]);
-  }
-
-  /** The same eyes as long as they are open. */
-  #viewer(): string | undefined {
-    const before = this.cluster.peers.find((peer) => peer.id === this.view.value?.self);
-    return (before?.serving === true ? before : this.cluster.peers.find((peer) => peer.serving))?.id;
-  }
-
-  #peer(id: string | undefined = this.view.value?.self): MeshPeer {
-    const handle = this.#handles[this.cluster.peers.findIndex((peer) => peer.id === id)];
-    if (handle === undefined) throw new MeshProblem('OFFLINE', 'No peer of the simulated mesh is up.');
-    return handle;
+  #looked({ seen, lives, sides }: Look): void {
+    [this.#lives.value, this.#sides.value] = [lives, sides];
+    this.lost.value = seen === undefined;
+    const ring = seen?.ring ?? this.view.value?.ring;
+    if (seen === undefined || ring === undefined) return;
+    this.view.value = meshView(seen.members, ring, [{ from: seen.self, connections: seen.connections }]);
   }
 }

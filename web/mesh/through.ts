@@ -6,10 +6,12 @@ import * as types from './types.ts';
 
 export class Through implements types.Door {
   readonly #peer: () => MeshPeer;
+  readonly #now: () => number;
 
-  /** `peer` may throw while it is down. */
-  constructor(peer: () => MeshPeer) {
+  /** `peer` may throw while it is down. `now`: milliseconds. */
+  constructor(peer: () => MeshPeer, now: () => number) {
     this.#peer = peer;
+    this.#now = now;
   }
 
   placement({ bucket, key }: types.KeyName): Promise<Placement> {
@@ -18,8 +20,9 @@ export class Through implements types.Door {
 
   read({ bucket, key }: types.KeyName, { r, mode }: types.Quorum): Promise<types.ReadAnswer> {
     return attempt(async () => {
+      const began = this.#now();
       const answer = await this.#peer().bucket(bucket).get(key, { r, mode });
-      return { ...answer, siblings: answer.siblings.map(received) };
+      return { ...answer, siblings: answer.siblings.map(received), ms: this.#now() - began };
     });
   }
 
@@ -29,12 +32,14 @@ export class Through implements types.Door {
     value: types.Value | undefined,
     context: string,
   ): Promise<types.WriteReceipt> {
-    return attempt(() => {
+    return attempt(async () => {
+      const began = this.#now();
       const opened = this.#peer().bucket(bucket);
       const options = { w, mode, ...(context === '' ? {} : { context }) };
-      return value === undefined
+      const receipt = await (value === undefined
         ? opened.delete(key, options)
-        : opened.put(key, value.bytes, { ...options, contentType: value.contentType });
+        : opened.put(key, value.bytes, { ...options, contentType: value.contentType }));
+      return { ...receipt, ms: this.#now() - began };
     });
   }
 

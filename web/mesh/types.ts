@@ -30,6 +30,8 @@ export interface Sibling {
 }
 
 export interface WriteReceipt {
+  /** How long it took, in milliseconds of the mesh's own time. */
+  readonly ms: number;
   readonly context: string;
   readonly outcome: 'ok' | 'partial' | 'unknown';
   readonly dot: string | null;
@@ -38,6 +40,7 @@ export interface WriteReceipt {
 }
 
 export interface ReadAnswer {
+  readonly ms: number;
   readonly outcome: 'ok' | 'absent';
   readonly context: string;
   readonly siblings: readonly Sibling[];
@@ -70,6 +73,14 @@ export interface Door {
   holdings(of?: string): Promise<Holdings>;
   /** Lets the peer compare its trees with all others now. */
   repair(): Promise<void>;
+}
+
+/** A write through one peer, and at once a read through another. */
+export interface Trial {
+  readonly putMs: number;
+  readonly getMs: number;
+  /** The read did not find the write that had been acknowledged. */
+  readonly missed: boolean;
 }
 
 /** An event, and the peer in which it happened. */
@@ -112,12 +123,12 @@ export interface Mesh {
   readonly lost: ReadonlySignal<boolean>;
   /** Undefined where nothing may be broken. */
   readonly breaking: ReadonlySignal<Breaking | undefined>;
-  /** Milliseconds of its own time. */
-  now(): number;
   follow(listener: (told: Told) => void): () => void;
   /** To a peer; by default to the one whose eyes the page uses. */
   door(peer?: string): Door;
   /** To whoever can best say what this peer keeps. */
   doorNear(peer: string): Door;
+  /** Writes through one peer and reads through another with as little between as can be. */
+  trial(name: KeyName, quorum: Quorum, writer?: string, reader?: string): Promise<Trial>;
   close(): void;
 }

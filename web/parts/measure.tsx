@@ -7,7 +7,6 @@ import { useSignal } from '@preact/signals';
 import { max, median } from 'd3-array';
 import { scaleLinear } from 'd3-scale';
 import { type Mesh, MeshProblem } from '../mesh/types.ts';
-import { textOf, textValue } from '../mesh/values.ts';
 import { copies, mesh, problem, view } from '../state.ts';
 import { Button, msText } from './bits.tsx';
 
@@ -74,14 +73,10 @@ async function measure(measured: Mesh, r: number, w: number): Promise<Cell> {
   let missed = 0;
   for (let round = 0; round < roundsMax; round++) {
     const name = { bucket: bucketName, key: `${Math.random().toString(36).slice(2)}-${round}` };
-    const [writer, reader] = [both[round % both.length], both[(round + 1) % both.length]];
-    const began = measured.now();
-    await measured.door(writer).write(name, quorum, textValue(`${round}`), '');
-    const written = measured.now();
-    const answer = await measured.door(reader).read(name, quorum);
-    puts.push(written - began);
-    gets.push(measured.now() - written);
-    if (answer.siblings.every(({ value }) => textOf(value) !== `${round}`)) missed++;
+    const tried = await measured.trial(name, quorum, both[round % both.length], both[(round + 1) % both.length]);
+    puts.push(tried.putMs);
+    gets.push(tried.getMs);
+    if (tried.missed) missed++;
   }
   return { r, w, putMs: median(puts) ?? 0, getMs: median(gets) ?? 0, missed, rounds: roundsMax };
 }

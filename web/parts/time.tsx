@@ -1,22 +1,20 @@
 /** The controls of a simulated mesh: how many peers from which seed, how fast time goes, faults by sliders, and clients that keep it busy; or how the replay of a seed does. */
 
 import { effect, signal, useComputed } from '@preact/signals';
-import { drawChances } from '../mesh/chances.ts';
 import type { SimulatedMesh } from '../mesh/simulated.ts';
-import type { Replay } from '../mesh/start-simulation.ts';
+import type { Chances, ReplaySettings } from '../simulation/words.ts';
 import { go, replay, settings, simulated, simulationAddress, source } from '../source.ts';
 import { Button, plural, Slider } from './bits.tsx';
 
 /** Slower and faster than real time, by powers of two. */
 const speedSteps = { min: -6, max: 4 } as const;
 
-const chances = signal({ loss: 0, delay: 0, kills: 0, clients: 0 });
+const chances = signal<Chances>({ loss: 0, delay: 0, kills: 0, clients: 0 });
 
 /** Chances hold for the mesh that is shown, as long as it is shown. */
 effect(() => {
   const mesh = simulated.value;
-  if (mesh === undefined || source.value === 'replay') return undefined;
-  return drawChances(mesh, chances);
+  if (source.value !== 'replay') mesh?.chances(chances.value);
 });
 
 export function Time() {
@@ -25,7 +23,7 @@ export function Time() {
   return (
     <div class="stack">
       <Clock mesh={mesh} />
-      {replay.value === undefined ? <Playground /> : <ReplayState replay={replay.value} />}
+      {replay.value === undefined ? <Playground /> : <ReplayState mesh={mesh} settings={replay.value} />}
     </div>
   );
 }
@@ -46,12 +44,10 @@ function Clock({ mesh }: { readonly mesh: SimulatedMesh }) {
         value={power}
         {...speedSteps}
         said={speed >= 1 ? `${speed} × real time` : `1/${1 / speed} of real time`}
-        onInput={(value) => (mesh.pace.value = { ...mesh.pace.value, speed: 2 ** value })}
+        onInput={(value) => mesh.go({ speed: 2 ** value })}
       />
       <div class="buttons">
-        <Button onClick={() => (mesh.pace.value = { ...mesh.pace.value, running: !running })}>
-          {running ? 'Stop time' : 'Let time go on'}
-        </Button>
+        <Button onClick={() => mesh.go({ running: !running })}>{running ? 'Stop time' : 'Let time go on'}</Button>
         <Button disabled={running} onClick={() => mesh.step()} title="The next message, disk write or timer, and nothing more">
           One step
         </Button>
@@ -135,17 +131,18 @@ const phaseText = {
   judged: 'judged',
 } as const;
 
-function ReplayState({ replay: { settings: run, phase, operations, faults, result } }: { readonly replay: Replay }) {
-  const found = result.value;
+function ReplayState({ mesh, settings: asked }: { readonly mesh: SimulatedMesh; readonly settings: ReplaySettings }) {
+  const run = mesh.run.value;
+  const found = run?.result;
   return (
     <section aria-label="The run of a seed">
       <h3>
-        Seed {run.seed}
-        <span class="took">{phaseText[phase.value]}</span>
+        Seed {asked.seed}
+        <span class="took">{run === undefined ? '' : phaseText[run.phase]}</span>
       </h3>
       <p class="note">
-        {plural(run.peers, 'peer')}, {operations.value.toLocaleString('en')} of {plural(run.ops, 'operation')}, faults:{' '}
-        {faults.join(', ') || 'none'}
+        {plural(asked.peers, 'peer')}, {(run?.operations ?? 0).toLocaleString('en')} of {plural(asked.ops, 'operation')}, faults:{' '}
+        {run?.faults.join(', ') || 'none'}
       </p>
       {found === undefined ? null : (
         <>

@@ -1,7 +1,7 @@
 /** The ring: who owns which arc, the peers on their seats, where a key lies and which peers keep it, and messages on their way between them. */
 
 import { computed, signal, useSignalEffect } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { MemberView, RingView } from 'ringmesh';
 import { peerHue, percent } from '../mesh/names.ts';
 import { standInOf } from '../mesh/stand-in.ts';
@@ -11,7 +11,8 @@ import { breaking, chosen, lit, onTold, placement, view } from '../state.ts';
 import { PeerName } from '../parts/bits.tsx';
 import { Facts } from '../parts/facts.tsx';
 import { Dots } from './dots.ts';
-import { linkPath, markPoint, ownedArcs, seat, seatRadius, size, track } from './shapes.ts';
+import { size } from './plane.ts';
+import { linkPath, markPoint, ownedArcs, seat, seatRadius, track } from './shapes.ts';
 
 /** The peer whose seat or arcs are pointed at, or whose seat has the focus. */
 const pointed = signal<string | undefined>(undefined);
@@ -32,15 +33,18 @@ function hueOf({ peer, class: durability, state }: MemberView, by: Colouring): n
 /** Bound to the element: who is lit changes with each move of the pointer, and draws nothing else anew. */
 const ringLook = computed(() => (lit.value === undefined ? 'ring' : 'ring focused'));
 
+const viewBox = `${-size / 2} ${-size / 2} ${size} ${size}`;
+
+/** Layers over each other, each painted for itself: the band of arcs, which seldom changes; the peers on their seats; and what flies between them. */
 export function Ring() {
   const seen = view.value;
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => (canvas.current === null ? undefined : drawMessages(canvas.current)), []);
   return (
     <div class={ringLook}>
-      <svg viewBox={`${-size / 2} ${-size / 2} ${size} ${size}`} role="group" aria-label="The ring and its peers">
-        <path class="track" d={track} />
-        {seen === undefined ? null : <Arcs view={seen} />}
+      {seen === undefined ? <Band paths={[]} hues={[]} /> : <Bands view={seen} />}
+      <svg viewBox={viewBox} role="group" aria-label="The ring and its peers">
+        {seen === undefined ? null : <LitArcs view={seen} />}
         {seen === undefined ? null : <KeyLines view={seen} />}
         {seen === undefined ? null : <Seats view={seen} />}
         {seen === undefined ? (
@@ -59,49 +63,85 @@ interface Drawn {
   readonly view: MeshView;
 }
 
-/** When the ring changes, the old arcs fade while the new ones appear. */
-function Arcs({ view: { ring, members } }: Drawn) {
-  const before = useRef<{ digest: string; paths: readonly { d: string; hue: number }[] } | undefined>(undefined);
-  const drawn = useRef<typeof before.current>(undefined);
-  const paths = useMemo(() => ownedArcs(ring), [ring]);
-  const byPeer = new Map(members.map((member) => [member.peer, member]));
-  const hues = ring.members.map(({ peer }) => {
-    const member = byPeer.get(peer);
-    return member === undefined ? 0 : hueOf(member, colouring.value);
-  });
-  if (drawn.current !== undefined && drawn.current.digest !== ring.digest) before.current = drawn.current;
-  drawn.current = { digest: ring.digest, paths: paths.map((d, index) => ({ d, hue: hues[index] ?? 0 })) };
+interface BandProperties {
+  readonly paths: readonly string[];
+  readonly hues: readonly number[];
+  readonly peers?: readonly string[];
+  readonly stateOf?: (peer: string) => string;
+  readonly leaving?: boolean;
+}
+
+function Band({ paths, hues, peers = [], stateOf, leaving = false }: BandProperties) {
   return (
-    <>
-      {before.current === undefined ? null : (
-        <g class="arcs leaving" key={before.current.digest}>
-          {before.current.paths.map(({ d, hue }, index) => (
-            <path key={index} d={d} class="arc" style={{ '--hue': hue }} />
-          ))}
-        </g>
-      )}
-      <g class="arcs" key={ring.digest}>
-        {ring.members.map(({ peer }, index) => (
+    <svg viewBox={viewBox} class={leaving ? 'band leaving' : 'band'} aria-hidden="true">
+      <path class="track" d={track} />
+      {paths.map((d, index) => {
+        const peer = peers[index];
+        return (
           <path
-            key={peer}
-            d={paths[index]}
-            class={`arc ${byPeer.get(peer)?.state ?? ''}`}
+            key={peer ?? index}
+            d={d}
+            class={`arc ${peer === undefined ? '' : (stateOf?.(peer) ?? '')}`}
             style={{ '--hue': hues[index] }}
             onPointerEnter={() => point(peer)}
             onPointerLeave={() => point(undefined)}
             onClick={() => choose(peer)}
           />
-        ))}
-      </g>
-      <LitArcs ring={ring} paths={paths} hues={hues} />
+        );
+      })}
+    </svg>
+  );
+}
+
+const pathsOf = new WeakMap<RingView, readonly string[]>();
+
+function arcsOf(ring: RingView): readonly string[] {
+  const known = pathsOf.get(ring);
+  if (known !== undefined) return known;
+  const paths = ownedArcs(ring);
+  pathsOf.set(ring, paths);
+  return paths;
+}
+
+function huesOf({ ring, members }: MeshView): number[] {
+  const byPeer = new Map(members.map((member) => [member.peer, member]));
+  return ring.members.map(({ peer }) => {
+    const member = byPeer.get(peer);
+    return member === undefined ? 0 : hueOf(member, colouring.value);
+  });
+}
+
+/** When the ring changes, the old arcs fade over the new ones. */
+function Bands({ view: seen }: Drawn) {
+  const { ring, members } = seen;
+  const before = useRef<{ digest: string; paths: readonly string[]; hues: readonly number[] } | undefined>(undefined);
+  const drawn = useRef<typeof before.current>(undefined);
+  const paths = arcsOf(ring);
+  const hues = huesOf(seen);
+  if (drawn.current !== undefined && drawn.current.digest !== ring.digest) before.current = drawn.current;
+  drawn.current = { digest: ring.digest, paths, hues };
+  const states = new Map(members.map(({ peer, state }) => [peer, state]));
+  return (
+    <>
+      <Band
+        key={ring.digest}
+        paths={paths}
+        hues={hues}
+        peers={ring.members.map(({ peer }) => peer)}
+        stateOf={(peer) => states.get(peer) ?? ''}
+      />
+      {before.current === undefined ? null : (
+        <Band key={`${before.current.digest} fades`} paths={before.current.paths} hues={before.current.hues} leaving />
+      )}
     </>
   );
 }
 
 /** The arcs of the peer that is pointed at, once more over the others, which are faint then. */
-function LitArcs({ ring, paths, hues }: { readonly ring: RingView; readonly paths: readonly string[]; readonly hues: readonly number[] }) {
+function LitArcs({ view: seen }: Drawn) {
+  const { ring } = seen;
   const index = ring.members.findIndex(({ peer }) => peer === lit.value);
-  return index < 0 ? null : <path class="arc lit" d={paths[index]} style={{ '--hue': hues[index] }} />;
+  return index < 0 ? null : <path class="arc lit" d={arcsOf(ring)[index]} style={{ '--hue': huesOf(seen)[index] }} />;
 }
 
 function KeyLines({ view: { seated, members } }: Drawn) {
@@ -268,7 +308,7 @@ function drawMessages(canvas: HTMLCanvasElement): () => void {
     if (from === undefined || to === undefined || from < 0 || to < 0) return;
     const count = seen.seated.length;
     const radius = (flight.kind === 'answer' ? 3 : 4.5) * (count > 100 ? 0.6 : 1);
-    dots.send(seat(from, count), seat(to, count), colours[flight.kind], radius);
+    dots.send({ from: seat(from, count), to: seat(to, count), colour: colours[flight.kind], radius });
   });
   return () => {
     stop();

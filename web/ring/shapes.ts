@@ -6,8 +6,8 @@
 import { scaleLinear, scaleSqrt } from 'd3-scale';
 import { arc, linkRadial } from 'd3-shape';
 import type { RingView } from 'ringmesh';
+import type { Point } from './plane.ts';
 
-export const size = 504;
 const bandOuter = 236;
 const bandInner = 206;
 const markRadius = 241;
@@ -20,11 +20,6 @@ const fewMax = 16;
 
 /** Neighbouring arcs overlap a little, or a bright hairline would shine through. */
 const overlap = 0.0015;
-
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
 
 interface RadialPoint {
   readonly angle: number;

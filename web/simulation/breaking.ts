@@ -1,13 +1,12 @@
 /** What can be done to simulated peers: the same as to the processes of the demo. */
 
-import { signal } from '@preact/signals';
 import { type Cluster, simHandle, type SimPeer } from 'ringmesh/sim';
-import { attempt } from './through.ts';
-import { type Breaking, type Life, MeshProblem } from './types.ts';
+import { attempt } from '../mesh/through.ts';
+import { type Breaking, type Life, MeshProblem } from '../mesh/types.ts';
 
-export class SimulatedBreaking implements Breaking {
-  readonly lives = signal<ReadonlyMap<string, Life>>(new Map());
-  readonly sides = signal<readonly (readonly string[])[] | undefined>(undefined);
+export class SimulatedBreaking implements Omit<Breaking, 'lives' | 'sides'> {
+  lives: ReadonlyMap<string, Life> = new Map();
+  sides: readonly (readonly string[])[] | undefined;
   readonly #cluster: Cluster;
   readonly #changed: () => void;
   readonly #removed = new Set<string>();
@@ -29,7 +28,7 @@ export class SimulatedBreaking implements Breaking {
 
   /** Those that were never started wait for this. */
   async add(): Promise<void> {
-    const isFree = (peer: SimPeer): boolean => !peer.up && !this.lives.value.has(peer.id) && !this.#removed.has(peer.id);
+    const isFree = (peer: SimPeer): boolean => !peer.up && !this.lives.has(peer.id) && !this.#removed.has(peer.id);
     const spare = this.#cluster.peers.find(isFree);
     if (spare === undefined) throw new MeshProblem('OVERLOADED', 'This simulated mesh has no more peers to add.');
     this.#start(spare);
@@ -56,7 +55,7 @@ export class SimulatedBreaking implements Breaking {
       for (const other of indexes.slice(i + 1)) for (const a of side) for (const b of other) this.#cuts.push([a, b]);
     });
     for (const [a, b] of this.#cuts) this.#cluster.cutBoth(a, b);
-    this.sides.value = sides;
+    this.sides = sides;
     this.#changed();
   }
 
@@ -66,16 +65,19 @@ export class SimulatedBreaking implements Breaking {
       this.#cluster.network.mend(b, a);
     }
     this.#cuts = [];
-    this.sides.value = undefined;
+    this.sides = undefined;
     this.#changed();
   }
 
-  look(): void {
-    const known = this.lives.value;
+  /** True when a peer lives another life than at the last look. */
+  look(): boolean {
+    const known = this.lives;
     const lives = this.#cluster.peers.flatMap((peer): [string, Life][] => {
       return !this.#removed.has(peer.id) && (peer.up || known.has(peer.id)) ? [[peer.id, lifeOf(peer)]] : [];
     });
-    if (lives.length !== known.size || lives.some(([peer, life]) => known.get(peer) !== life)) this.lives.value = new Map(lives);
+    if (lives.length === known.size && lives.every(([peer, life]) => known.get(peer) === life)) return false;
+    this.lives = new Map(lives);
+    return true;
   }
 
   #start(one: SimPeer): void {

@@ -1,38 +1,27 @@
 /** Clients and faults of a simulated mesh that is there to be played with, as often as the sliders say. They are drawn from the world's own seed, in its own time. */
 
-import { effect, type ReadonlySignal } from '@preact/signals';
-import type { SimulatedMesh } from './simulated.ts';
-import { textValue } from './values.ts';
-
-export interface Chances {
-  /** Broken links, in 10,000 messages. */
-  readonly loss: number;
-  /** Late messages, in 100. */
-  readonly delay: number;
-  /** A minute. */
-  readonly kills: number;
-  /** Requests a second. */
-  readonly clients: number;
-}
+import type { Cluster } from 'ringmesh/sim';
+import type { Breaking, Door } from '../mesh/types.ts';
+import { textValue } from '../mesh/values.ts';
+import type { Chances } from './words.ts';
 
 const keys = 200;
 const downMs = 8000;
 const tickMs = 20;
 const lateMaxMs = 600;
 
-/** The returned function ends it. */
-export function drawChances(mesh: SimulatedMesh, chances: ReadonlySignal<Chances>): () => void {
-  const { world, network, peers } = mesh.cluster;
+interface Played {
+  door(peer: string): Door;
+  readonly breaking: Pick<Breaking, 'start'>;
+}
+
+/** Goes on as long as the world. */
+export function drawChances({ world, network, peers }: Cluster, mesh: Played, chances: () => Chances): void {
   const random = world.stream('page');
-  let isOn = true;
-  const stopWatching = effect(() => {
-    const { loss, delay } = chances.value;
-    Object.assign(network.faults, { loss: loss / 10_000, delay: delay / 100, delayMaxMs: lateMaxMs });
-  });
+  Object.assign(network.faults, { delayMaxMs: lateMaxMs });
   const happens = (aSecond: number): boolean => random.below(1_000_000) < (aSecond * tickMs * 1_000_000) / 1000;
   const tick = (): void => {
-    if (!isOn) return;
-    const { kills, clients } = chances.peek();
+    const { kills, clients } = chances();
     if (happens(clients)) ask();
     if (happens(kills / 60)) kill();
     world.after(tickMs, 'client', 0, tick);
@@ -57,11 +46,7 @@ export function drawChances(mesh: SimulatedMesh, chances: ReadonlySignal<Chances
     const peer = anyone();
     if (peer === undefined || peers.filter((one) => one.serving).length < 4) return;
     peer.kill();
-    world.after(downMs, 'fault', peer.index, () => void mesh.breaking.peek()?.start(peer.id));
+    world.after(downMs, 'fault', peer.index, () => void mesh.breaking.start(peer.id));
   };
   tick();
-  return () => {
-    isOn = false;
-    stopWatching();
-  };
 }
