@@ -68,6 +68,8 @@ export function serveFlags(plan: PeerPlan, all: readonly PeerPlan[], options: De
     ...['--listen', `/ip4/${host}/tcp/${plan.tcpPort}`, '--listen', `/ip4/${host}/tcp/${plan.webSocketPort}/ws`],
     ...others.flatMap((other) => ['--bootstrap', `/ip4/${host}/tcp/${other.tcpPort}`]),
     ...pageOrigins(options).flatMap((origin) => ['--allow-origin', origin]),
+    // Tabs of the demo come and go, and keep nothing unless somebody wants it: soon nothing is left of one that was closed.
+    ...['--remove-after', 'tab=90'],
     ...(options.config === undefined ? [] : ['--config', options.config]),
   ];
 }

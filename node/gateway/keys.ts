@@ -4,12 +4,12 @@
  * when it cannot know (QR6); a put or delete answers its receipt with 200, or 202 when the quorum was missed (QR5).
  */
 
-import type { BucketOptions, GetResult, PutOptions, PutResult, Sibling } from 'ringmesh';
+import type { BucketOptions, PutOptions, PutResult, Sibling } from 'ringmesh';
 import { entityTag, getJson, localJson, receiptJson, tagMatches, wantsJson } from './envelope.ts';
 import { codedAnswer, GatewayError } from './errors.ts';
 import { bucketOptions, jsonResponse, openBucket, targetOf, type Gateway, type RequestContext } from './gateway.ts';
 import { headerText, safeContentType, writeMultipart } from './multipart.ts';
-import { requestOptions } from './request-options.ts';
+import { absentStatus, requestOptions } from './request-options.ts';
 import { bucketNameOf, keyOf, parseQuery, queryText, segmentsOf } from './target.ts';
 
 /** Values are shown, never run: a stored page must not act with the rights of the gateway's origin. */
@@ -39,11 +39,12 @@ function keyRequest(c: RequestContext, gateway: Gateway): { target: KeyTarget; o
 
 export async function getKey(c: RequestContext, gateway: Gateway): Promise<Response> {
   const { target, options } = keyRequest(c, gateway);
+  const ifAbsent = absentStatus(target.query);
   const result = await openBucket(gateway, target.bucketName, options).get(target.key, { signal: c.req.raw.signal });
   const headers = c.env.incoming.headers;
   const form = wantsJson(headers.accept) ? 'json' : 'bytes';
   const common = { ...valueHeaders, 'X-Ringmesh-Context': result.context };
-  if (result.outcome === 'absent') return absentResponse(result, form, common);
+  if (result.outcome === 'absent') return form === 'json' ? jsonResponse(getJson(result), ifAbsent, common) : absentResponse(common);
   const tag = entityTag(result.siblings, form);
   const tagged = { ...common, ETag: tag };
   if (tagMatches(headers['if-none-match'], tag)) return new Response(null, { status: 304, headers: tagged });
@@ -51,8 +52,7 @@ export async function getKey(c: RequestContext, gateway: Gateway): Promise<Respo
   return valueResponse(result.siblings, tagged);
 }
 
-function absentResponse(result: GetResult, form: 'json' | 'bytes', headers: Readonly<Record<string, string>>): Response {
-  if (form === 'json') return jsonResponse(getJson(result), 404, headers);
+function absentResponse(headers: Readonly<Record<string, string>>): Response {
   const answer = codedAnswer('ABSENT', 'a read quorum says that this key has no value');
   return new Response(answer.body, { status: answer.status, headers: { ...answer.headers, ...headers } });
 }
@@ -116,10 +116,12 @@ export async function deleteKey(c: RequestContext, gateway: Gateway): Promise<Re
 
 export async function getLocal(c: RequestContext, gateway: Gateway): Promise<Response> {
   const target = keyTarget(c, 3);
-  const peer = queryText(parseQuery(target.query, ['peer']), 'peer');
+  const names = ['peer', 'absent'];
+  const peer = queryText(parseQuery(target.query, names), 'peer');
+  const ifAbsent = absentStatus(target.query, names);
   const bucket = openBucket(gateway, target.bucketName, bucketOptions(gateway, target.bucketName));
   const { found, body } = localJson(await bucket.local(target.key, peer));
-  return jsonResponse(body, found ? 200 : 404);
+  return jsonResponse(body, found ? 200 : ifAbsent);
 }
 
 /** The key's segment is empty or there are several: both are mistakes in the key, not unknown paths. */

@@ -1,6 +1,7 @@
 /**
  * The query parameters of a read or write (QR1): `n`, `r`, `w`, `mode`, `timeoutMs`, `ttlMs`. They are laid over the options that the configuration gives the
- * bucket, and the whole is checked: a wrong number is OPTION_INVALID, a quorum that cannot be is QUORUM_INVALID.
+ * bucket, and the whole is checked: a wrong number is OPTION_INVALID, a quorum that cannot be is QUORUM_INVALID. `absent=200` is for pages that look at what may not be
+ * there: a browser tells of each 404 as of an error.
  */
 
 import type { BucketOptions } from 'ringmesh';
@@ -8,7 +9,7 @@ import { isMode, modes, quorumProblem, timeoutMaxMs, ttlMaxMs } from '../quorum-
 import { GatewayError } from './errors.ts';
 import { parseQuery, queryCount, queryText } from './target.ts';
 
-const names = ['n', 'r', 'w', 'mode', 'timeoutMs', 'ttlMs'] as const;
+const names = ['n', 'r', 'w', 'mode', 'timeoutMs', 'ttlMs', 'absent'] as const;
 const countMax = 999;
 
 type Changeable<T> = { -readonly [K in keyof T]: T[K] };
@@ -35,4 +36,12 @@ export function requestOptions(query: string, configured: BucketOptions): Bucket
   const problem = quorumProblem(options);
   if (problem !== undefined) throw new GatewayError(problem.code, problem.message);
   return options;
+}
+
+/** With which status a JSON answer says that there is no value. */
+export function absentStatus(query: string, known: readonly string[] = names): 200 | 404 {
+  const wanted = queryText(parseQuery(query, known), 'absent') ?? '404';
+  if (wanted !== '200' && wanted !== '404')
+    throw new GatewayError('OPTION_INVALID', `absent must be 200 or 404, not ${JSON.stringify(wanted.slice(0, 32))}`);
+  return wanted === '200' ? 200 : 404;
 }

@@ -74,6 +74,9 @@ describe('conflicts', () => {
     await http(url(2), 'DELETE', path('gone'), { headers: { 'X-Ringmesh-Context': left.context } });
     const after = await http(url(1), 'GET', path('gone'));
     expect([after.status, errorCode(after)]).toEqual([404, 'ABSENT']);
+    // For pages: a browser takes every 404 for an error.
+    const asked = await http(url(1), 'GET', `${path('gone')}?absent=200`, { headers: { Accept: 'application/json' } });
+    expect([asked.status, jsonOf<{ outcome: string }>(asked).outcome]).toEqual([200, 'absent']);
   });
 
   it('[VR7] a bucket configured for the last write has one value', async () => {

@@ -1,29 +1,18 @@
 /** The page of the board: notes side by side, changed where they stand. What it asks of the store is in notes.ts. */
 
-import { signal, useSignal, useSignalEffect } from '@preact/signals';
+import { signal, useSignal } from '@preact/signals';
 import { render } from 'preact';
-import '../styles/style.css';
-import '../styles/form.css';
-import '../styles/board.css';
+import { useEffect } from 'preact/hooks';
 import { Board, type Card, type Note } from './notes.ts';
 
 const board = signal<Board | undefined>(undefined);
 const cards = signal<readonly Card[]>([]);
 const status = signal('Opening…');
 
-async function look(): Promise<void> {
-  const others = board.peek()?.peer.connections().length ?? 0;
-  status.value = others > 0 ? `In touch with ${others} ${others === 1 ? 'peer' : 'peers'}` : 'Alone for now: what you write waits here';
-  cards.value = (await board.peek()?.cards(cards.peek())) ?? [];
-}
-
 const complain = (error: unknown): void => void (status.value = error instanceof Error ? error.message : String(error));
 
-/** Does something to the board, and shows what came of it. */
-async function change(act: (open: Board) => Promise<unknown>): Promise<void> {
-  const open = board.peek();
-  if (open !== undefined) await act(open).then(look).catch(complain);
-}
+/** Does something to the board; what came of it is told like any other change. */
+const change = (act: (open: Board) => Promise<unknown>): void => void (board.value && act(board.value).catch(complain));
 
 function App() {
   return (
@@ -52,9 +41,9 @@ function NewNote() {
     const form = event.currentTarget as HTMLFormElement;
     const [text, file] = ['text', 'file'].map((name) => new FormData(form).get(name));
     form.reset();
-    void change(async (open) => {
+    change(async (open) => {
       const picture = file instanceof File && file.size > 0 ? { picture: await open.addPicture(file) } : {};
-      await open.write(crypto.randomUUID(), { text: typeof text === 'string' ? text : '', ...picture });
+      await open.write({ text: typeof text === 'string' ? text : '', ...picture });
     });
   };
   return (
@@ -74,11 +63,12 @@ function NewNote() {
 
 function NoteCard({ card }: { readonly card: Card }) {
   const isConflict = card.values.length > 1;
-  /** What is being typed stays, whatever the board looks like meanwhile. */
-  const draft = useSignal<string | undefined>(undefined);
-  const keep = async (note: Note): Promise<void> => {
-    await change((open) => open.write(card.id, note, card.context));
-    draft.value = undefined;
+  /** What is being typed stays, whatever the board looks like meanwhile. `keptOn`: the context that the card had when it was kept. */
+  const draft = useSignal<{ readonly text: string; readonly keptOn?: string } | undefined>(undefined);
+  const typed = (draft.value?.keptOn ?? card.context) === card.context ? draft.value?.text : undefined;
+  const keep = (note: Note): void => {
+    draft.value = { text: note.text, keptOn: card.context };
+    change((open) => open.write(note, card.id, card.context));
   };
   return (
     <article class={`note-card${isConflict ? ' conflict' : ''}`} aria-label={isConflict ? 'Note with a conflict' : 'Note'}>
@@ -89,32 +79,33 @@ function NoteCard({ card }: { readonly card: Card }) {
           <textarea
             aria-label="Text of the note"
             rows={3}
-            value={isConflict ? note.text : (draft.value ?? note.text)}
+            value={isConflict ? note.text : (typed ?? note.text)}
             readOnly={isConflict}
-            onInput={({ currentTarget: { value } }) => (draft.value = value)}
-            onChange={({ currentTarget: { value } }) => void keep({ ...note, text: value })}
+            onInput={({ currentTarget: { value } }) => (draft.value = { text: value })}
+            onChange={({ currentTarget: { value } }) => keep({ ...note, text: value })}
           />
-          {isConflict ? <button onClick={() => void keep(note)}>Keep this one</button> : null}
+          {isConflict ? <button onClick={() => keep(note)}>Keep this one</button> : null}
         </div>
       ))}
-      <button onClick={() => void change((open) => open.remove(card))}>Take it off</button>
+      <button onClick={() => change((open) => open.remove(card))}>Take it off</button>
     </article>
   );
 }
 
 function Picture({ name }: { readonly name: string }) {
   const address = useSignal<string | undefined>(undefined);
-  useSignalEffect(() => {
-    if (cards.value.length > 0 && address.peek() === undefined) void board.value?.picture(name).then((found) => (address.value = found));
-  });
+  useEffect(() => change(async (open) => (address.value = await open.picture(name))), [name]);
   return address.value === undefined ? <p class="note">The picture is on its way…</p> : <img src={address.value} alt="On the note" />;
 }
 
+async function show(): Promise<void> {
+  const open = (board.value = await Board.open());
+  setInterval(() => {
+    const others = open.peer.connections().length;
+    status.value = others > 0 ? `In touch with ${others} ${others === 1 ? 'peer' : 'peers'}` : 'Alone for now: what you write waits here';
+  }, 1000);
+  for await (const found of open.cards()) cards.value = found;
+}
+
 render(<App />, document.body);
-Board.open()
-  .then((opened) => {
-    board.value = opened;
-    const lookAgain = (): void => void change(look).then(() => setTimeout(lookAgain, 1500));
-    lookAgain();
-  })
-  .catch(complain);
+show().catch(complain);

@@ -24,7 +24,6 @@ export class Board {
   readonly peer: MeshPeer;
   readonly #notes: Bucket;
   readonly #pictures: Bucket;
-  readonly #written = new Set<string>();
 
   constructor(peer: MeshPeer) {
     this.peer = peer;
@@ -38,23 +37,27 @@ export class Board {
     return new Board(await createPeer({ cluster, bootstrap, name: 'board', weight: 8 }));
   }
 
-  /** All notes. What cannot be read from others now is as this tab itself has it. */
-  async cards(before: readonly Card[]): Promise<Card[]> {
-    const { keys, complete } = await this.#notes.keys();
-    const ids = new Set(keys.map((key) => new TextDecoder().decode(key)));
-    if (!complete || this.peer.connections().length === 0)
-      for (const id of [...before.map((card) => card.id), ...this.#written]) ids.add(id);
-    const found = await Promise.all([...ids].map((id) => this.#notes.get(id).catch(() => this.#notes.local(id))));
-    return [...ids].flatMap((id, index): Card[] => {
-      const got = found[index];
-      if (got === undefined) return before.filter((card) => card.id === id);
-      const values = got.siblings.map(({ value }) => JSON.parse(new TextDecoder().decode(value)) as Note);
-      return values.length === 0 ? [] : [{ id, values, context: got.context }];
-    });
+  /** All notes, and again all of them whenever somebody has changed one. */
+  async *cards(): AsyncGenerator<readonly Card[]> {
+    const cards = new Map<string, Card>();
+    const versions = new Map<string, Note>();
+    let isWhole = false;
+    for await (const event of this.#notes.watch({ prefix: '' }, { initial: true })) {
+      if (event.type === 'change') {
+        const id = textOf(event.key);
+        if (event.value !== undefined) versions.set(event.dot, JSON.parse(textOf(event.value)) as Note);
+        const values = event.current.flatMap((dot) => versions.get(dot) ?? []);
+        if (values.length === 0) cards.delete(id);
+        else cards.set(id, { id, values, context: event.context });
+      } else isWhole = event.type === 'ready';
+      if (isWhole) yield [...cards.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1));
+      // All that is there is told anew.
+      else if (event.type === 'resync') cards.clear();
+    }
   }
 
-  async write(id: string, note: Note, context = ''): Promise<void> {
-    this.#written.add(id);
+  /** A new note has an id that tells the time, so that it comes first. */
+  async write(note: Note, id = `${Date.now()}-${crypto.randomUUID()}`, context = ''): Promise<void> {
     await this.#notes.put(id, JSON.stringify(note), { ...anyCopy, ...(context === '' ? {} : { context }) });
   }
 
@@ -68,12 +71,13 @@ export class Board {
     return name;
   }
 
-  /** An address for an image; undefined while nobody who has it can be reached. */
+  /** An address for an image, as soon as somebody who has it can be reached. */
   async picture(name: string): Promise<string | undefined> {
-    const found = await this.#pictures.get(name).then(
-      ({ siblings }) => siblings[0],
-      () => undefined,
-    );
-    return found && URL.createObjectURL(new Blob([new Uint8Array(found.value)], { type: found.contentType ?? '' }));
+    for await (const event of this.#pictures.watch(name, { initial: true }))
+      if (event.type === 'change' && event.value !== undefined)
+        return URL.createObjectURL(new Blob([new Uint8Array(event.value)], { type: event.contentType ?? '' }));
+    return undefined;
   }
 }
+
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);

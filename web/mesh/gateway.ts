@@ -47,7 +47,8 @@ export class Gateway implements types.Door {
   }
 
   async read(name: types.KeyName, { r, mode }: types.Quorum): Promise<types.ReadAnswer> {
-    const query = new URLSearchParams({ r: `${r}`, mode });
+    // A 404 would be an error to the browser, and red in its console.
+    const query = new URLSearchParams({ r: `${r}`, mode, absent: '200' });
     const began = performance.now();
     const answer = await this.#json<Omit<types.ReadAnswer, 'siblings' | 'ms'> & { siblings: SentSibling[] }>(`${keyPath(name)}?${query}`, {
       headers: { Accept: 'application/json' },
@@ -75,7 +76,9 @@ export class Gateway implements types.Door {
   }
 
   async copy(name: types.KeyName, of?: string): Promise<types.Copy> {
-    const { siblings, ...rest } = await this.#json<SentCopy>(`${keyPath(name, '/v1/local')}${peerQuery(of)}`);
+    const { siblings, ...rest } = await this.#json<SentCopy>(
+      `${keyPath(name, '/v1/local')}?${new URLSearchParams({ absent: '200', ...(of === undefined ? {} : { peer: of }) })}`,
+    );
     if (rest.context === '') return { type: 'nothing' };
     return { ...rest, type: 'kept', siblings: siblings.map(received) };
   }
