@@ -6,8 +6,8 @@
 import { Reader, Writer } from './bytes.ts';
 import { type ErrorCode, MeshError } from './errors.ts';
 import { limits } from './limits.ts';
-import type { Answer, Call, LeafEntry, Listed, MemberSummary, Message, Notice, TakeoverProgress } from './messages.ts';
-import { readRumors, statuses, writeRumors } from './member-codec.ts';
+import type { Answer, Call, LeafEntry, Listed, Message, Notice, TakeoverProgress } from './messages.ts';
+import { readParts, readRumors, readSynced, writeParts, writeRumors, writeSynced } from './member-codec.ts';
 import { digestBytes } from './merkle.ts';
 import { readCommand, readOutcome, writeCommand, writeOutcome } from './put-codec.ts';
 import { decodeReceived, decodeRecord, encodeRecord, readClock, recordSize, type RecordSet, writeClock } from './record.ts';
@@ -66,7 +66,6 @@ const answerTypes = [
   'fetchedMany',
 ] as const;
 const levels = ['all', 'group', 'partition', 'inner'] as const;
-const healths = ['alive', 'suspect', 'dead'] as const;
 
 export function encodeMessage(message: Message): Uint8Array {
   const writer = new Writer(valueBytes(message) + 512).u8(protocolVersion);
@@ -173,7 +172,7 @@ function writeCall(writer: Writer, call: Call): void {
       return;
     case 'sync':
       writer.text(call.view);
-      return;
+      return writeParts(writer, call.parts);
     case 'watch':
       return writeFilters(writer, call.filters);
     case 'changed':
@@ -229,7 +228,7 @@ function readCall(reader: Reader): Call {
     case 'probeFor':
       return { type, target: readPeer(reader) };
     case 'sync':
-      return { type, view: reader.text(64) };
+      return { type, view: reader.text(64), parts: readParts(reader) };
     case 'watch':
       return { type, filters: readFilters(reader) };
     case 'changed':
@@ -286,14 +285,7 @@ function writeAnswer(writer: Writer, answer: Answer): void {
       writer.uint(answer.alive ? 1 : 0);
       return;
     case 'synced':
-      writer.uint(answer.summary === undefined ? 0 : 1);
-      writeList(writer, answer.summary ?? [], (entry) => {
-        writer.text(entry.peer).uint(entry.incarnation).uint(entry.sequence);
-        writeOne(writer, healths, entry.health);
-        writeOne(writer, statuses, entry.status);
-        writer.uint(entry.joined).uint(entry.removed ? 1 : 0);
-      });
-      return;
+      return writeSynced(writer, answer);
     case 'refused':
       writer.text(answer.code).text(answer.message.slice(0, 200));
       return;
@@ -339,17 +331,8 @@ function readAnswer(reader: Reader): Answer {
     }
     case 'probed':
       return { type, alive: reader.bool() };
-    case 'synced': {
-      const differs = reader.bool();
-      const summary = readList(reader, limits.membersMax, (): MemberSummary => {
-        const peer = readPeer(reader);
-        const counters = { incarnation: reader.uint(), sequence: reader.uint() };
-        const health = readOne(reader, healths);
-        const status = readOne(reader, statuses);
-        return { peer, ...counters, health, status, joined: reader.uint(), removed: reader.bool() };
-      });
-      return { type, summary: differs ? summary : undefined };
-    }
+    case 'synced':
+      return { type, ...readSynced(reader) };
     case 'refused':
       // A code of a newer version is kept as it is: it is only shown.
       return { type, code: reader.text(64) as ErrorCode, message: reader.text(1000) };

@@ -136,9 +136,7 @@ export class LeaveRun {
     const look = (then: Instant): void => {
       if (waiting.size === 0 || then.mono > until) return this.#done(then, undefined);
       for (const peer of waiting) {
-        members.confirm(then, peer, callTimeoutMs, (_, knows) => {
-          if (knows) waiting.delete(peer);
-        });
+        members.confirm(then, peer, callTimeoutMs, () => void waiting.delete(peer));
       }
       env.timers.at(then.mono + lookMs / 5, look);
     };

@@ -21,6 +21,8 @@ export const limits = {
   addressesMax: 32,
   addressMaxBytes: 512,
   membersMax: 65_536,
+  /** In so many parts tables of members are compared. */
+  tablePartsMax: 256,
   replicasMax: 16,
   weightMax: 1024,
   listMax: 1000,

@@ -5,7 +5,7 @@
 import { Reader, Writer } from './bytes.ts';
 import { MeshError } from './errors.ts';
 import { limits } from './limits.ts';
-import type { MemberRecord, Rumors, SignedMember } from './messages.ts';
+import type { MemberRecord, MemberSummary, Rumors, SignedMember, Synced } from './messages.ts';
 import type { RingMember } from './ring.ts';
 import {
   classes,
@@ -20,7 +20,8 @@ import {
   writeOne,
 } from './wire.ts';
 
-export const statuses = ['joining', 'up', 'leaving', 'left'] as const;
+const statuses = ['joining', 'up', 'leaving', 'left'] as const;
+const healths = ['alive', 'suspect', 'dead'] as const;
 
 export function encodeRumors(rumors: Rumors): Uint8Array {
   const writer = new Writer().u8(protocolVersion);
@@ -57,6 +58,34 @@ export function readRumors(reader: Reader): Rumors {
   }));
   const removals = readList(reader, limits.membersMax, () => ({ peer: readPeer(reader), joined: reader.uint() }));
   return { members, suspicions, removals };
+}
+
+/** Parts of a table, or their digests. */
+export const writeParts = (writer: Writer, parts: readonly number[]): void => writeList(writer, parts, (part) => writer.u32(part));
+
+export const readParts = (reader: Reader): number[] => readList(reader, limits.tablePartsMax, () => reader.u32());
+
+export function writeSynced(writer: Writer, { summary, parts }: Synced): void {
+  writer.uint(summary === undefined ? 0 : 1);
+  writeList(writer, summary ?? [], (entry) => {
+    writer.text(entry.peer).uint(entry.incarnation).uint(entry.sequence);
+    writeOne(writer, healths, entry.health);
+    writeOne(writer, statuses, entry.status);
+    writer.uint(entry.joined).uint(entry.removed ? 1 : 0);
+  });
+  writeParts(writer, parts);
+}
+
+export function readSynced(reader: Reader): Synced {
+  const differs = reader.bool();
+  const summary = readList(reader, limits.membersMax, (): MemberSummary => {
+    const peer = readPeer(reader);
+    const counters = { incarnation: reader.uint(), sequence: reader.uint() };
+    const health = readOne(reader, healths);
+    const status = readOne(reader, statuses);
+    return { peer, ...counters, health, status, joined: reader.uint(), removed: reader.bool() };
+  });
+  return { summary: differs ? summary : undefined, parts: readParts(reader) };
 }
 
 /** The members of a ring, as a peer keeps them to know what it owned in an earlier run. */

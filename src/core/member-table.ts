@@ -6,11 +6,12 @@
  * join in the incarnation that it names or before; only joining anew takes it back. Only who leaves or is removed loses its place on the ring (MB2).
  */
 
-import { hex, Writer } from './bytes.ts';
+import { Writer } from './bytes.ts';
 import { encodeMember, memberCluster } from './member-codec.ts';
-import { sha256 } from './hash.ts';
+import { leadingU32, sha256 } from './hash.ts';
 import type { Identity } from './identity.ts';
 import type { PeerId } from './ids.ts';
+import { limits } from './limits.ts';
 import type { MemberRecord, MemberSummary, Removal, SignedMember, Suspicion } from './messages.ts';
 import { type Joiner, type Movers, type Placement, placementOf, type Placements } from './placement.ts';
 import { peerTokens, type RingMember, seatOf } from './ring.ts';
@@ -49,6 +50,7 @@ export const isGone = (member: Member): boolean => member.removed || member.sign
 
 /** How many members join at a time; the others wait for their turn. */
 const joinersMax = 16;
+const partCount = limits.tablePartsMax;
 
 export class MemberTable {
   readonly #options: TableOptions;
@@ -60,7 +62,10 @@ export class MemberTable {
   #placement: Placement | undefined;
   /** Up to which `joined` a peer has been removed. */
   readonly #removals = new Map<PeerId, number>();
-  #view: string | undefined;
+  /** What is known of each member as 64 bits, and the exclusive or of all of them; of each part the one of the lower halves. */
+  readonly #digests = new Map<PeerId, readonly [number, number]>();
+  #view: readonly [number, number] = [0, 0];
+  readonly #parts = new Uint32Array(partCount);
   #counts: readonly number[] = [];
   #countsAreStale = false;
 
@@ -88,9 +93,11 @@ export class MemberTable {
 
   /** Takes over all that another table of the same cluster knows. */
   adopt(other: MemberTable): void {
-    for (const [peer, member] of other.#members) this.#members.set(peer, member);
+    for (const [peer, member] of other.#members) {
+      this.#members.set(peer, member);
+      this.#count(member, other.#digests.get(peer) ?? digestOf(member));
+    }
     this.#placement = other.placement;
-    this.#view = undefined;
     this.#countsAreStale = true;
   }
 
@@ -140,8 +147,8 @@ export class MemberTable {
     const { record } = member.signed;
     const before = this.#members.get(record.peer);
     this.#members.set(record.peer, member);
-    this.#view = undefined;
-    if (before?.signed.record.counts !== record.counts) this.#countsAreStale = true;
+    this.#count(member, digestOf(member));
+    if (before?.signed.record.counts.join() !== record.counts.join()) this.#countsAreStale = true;
     if (before === undefined || !samePlace(before, member)) this.#placement = undefined;
   }
 
@@ -151,11 +158,11 @@ export class MemberTable {
     const leaving = new Set<PeerId>();
     for (const member of this.#members.values()) {
       const { peer, host, class: durability, weight, seat, replaces } = member.signed.record;
-      const part = partOf(member);
+      const role = roleOf(member);
       const placed: RingMember = { peer, host, class: durability, weight, ...(seat === undefined ? {} : { seat }) };
-      if (part === 'leaves') leaving.add(peer);
-      if (part === 'joins' && weight > 0) joining.push({ ...placed, replaces: replaces?.peer });
-      if (part === 'owns' || part === 'leaves') owners.push(placed);
+      if (role === 'leaves') leaving.add(peer);
+      if (role === 'joins' && weight > 0) joining.push({ ...placed, replaces: replaces?.peer });
+      if (role === 'owns' || role === 'leaves') owners.push(placed);
     }
     owners.sort(byPeer);
     joining.sort(byPeer);
@@ -190,32 +197,48 @@ export class MemberTable {
     return this.#counts;
   }
 
-  /** Equal for tables that know the same, hexadecimal. */
-  get view(): string {
-    if (this.#view === undefined) {
-      const writer = new Writer(this.#members.size * 64);
-      for (const { peer, incarnation, sequence, health, removed } of this.summary()) {
-        writer.text(peer).uint(incarnation).uint(sequence).text(health);
-        writer.uint(removed ? 1 : 0);
-      }
-      this.#view = hex(sha256(writer.finish()).subarray(0, 8));
-    }
-    return this.#view;
+  #count({ signed }: Member, digest: readonly [number, number]): void {
+    const { peer } = signed.record;
+    const [oldHigh, oldLow] = this.#digests.get(peer) ?? [0, 0];
+    const [high, low] = digest;
+    const part = partOf(peer);
+    this.#view = [this.#view[0] ^ oldHigh ^ high, this.#view[1] ^ oldLow ^ low];
+    this.#parts[part] = (this.#parts[part] ?? 0) ^ oldLow ^ low;
+    this.#digests.set(peer, digest);
   }
 
-  /** Sorted by peer id. */
-  summary(): MemberSummary[] {
-    return [...this.#members.values()]
-      .map(({ signed: { record }, health, removed }) => {
-        const { peer, incarnation, sequence, status, joined } = record;
-        return { peer, incarnation, sequence, health, status, joined, removed };
-      })
+  /** Equal for tables that know the same, hexadecimal. */
+  get view(): string {
+    return this.#view.map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
+  }
+
+  /** The digest of each part of the table. */
+  get parts(): readonly number[] {
+    return [...this.#parts];
+  }
+
+  /** The parts that are not the same elsewhere. */
+  differingParts(theirs: readonly number[]): number[] {
+    return [...this.#parts.keys()].filter((part) => this.#parts[part] !== theirs[part]);
+  }
+
+  /** Sorted by peer id. Default: of the whole table. */
+  summary(parts?: readonly number[]): MemberSummary[] {
+    return this.#within(parts)
+      .map(summaryOf)
       .sort((a, b) => (a.peer < b.peer ? -1 : 1));
   }
 
-  /** What each side of a comparison knows better than the other: ours to send, theirs to ask for. */
-  difference(theirs: readonly MemberSummary[]): { ours: PeerId[]; theirs: PeerId[] } {
-    const ours = new Set(this.#members.keys());
+  #within(parts: readonly number[] | undefined): Member[] {
+    const members = [...this.#members.values()];
+    if (parts === undefined) return members;
+    const wanted = new Set(parts);
+    return members.filter(({ signed }) => wanted.has(partOf(signed.record.peer)));
+  }
+
+  /** What each side of a comparison knows better than the other: ours to send, theirs to ask for. `parts`: what was compared, if not all. */
+  difference(theirs: readonly MemberSummary[], parts?: readonly number[]): { ours: PeerId[]; theirs: PeerId[] } {
+    const ours = new Set(this.#within(parts).map(({ signed }) => signed.record.peer));
     const wanted: PeerId[] = [];
     for (const entry of theirs) {
       const known = this.#members.get(entry.peer);
@@ -225,6 +248,26 @@ export class MemberTable {
     }
     return { ours: [...ours], theirs: wanted };
   }
+}
+
+/** FNV-1a. */
+function partOf(peer: PeerId): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < peer.length; i++) hash = Math.imul(hash ^ peer.charCodeAt(i), 0x01000193);
+  return (hash ^ (hash >>> 16)) & (partCount - 1);
+}
+
+export function summaryOf({ signed: { record }, health, removed }: Member): MemberSummary {
+  const { peer, incarnation, sequence, status, joined } = record;
+  return { peer, incarnation, sequence, health, status, joined, removed };
+}
+
+/** Status and `joined` follow from the numbers of the record. */
+function digestOf(member: Member): readonly [number, number] {
+  const { peer, incarnation, sequence, health, removed } = summaryOf(member);
+  const writer = new Writer(128).text(peer).uint(incarnation).uint(sequence).text(health);
+  const digest = sha256(writer.uint(removed ? 1 : 0).finish());
+  return [leadingU32(digest), leadingU32(digest.subarray(4))];
 }
 
 const byPeer = (a: RingMember, b: RingMember): number => (a.peer < b.peer ? -1 : 1);
@@ -244,7 +287,7 @@ function compareKnowledge({ signed: { record }, health, removed }: Member, their
 }
 
 /** A joining member that is dead holds up nobody: it must join anew when it is back. */
-function partOf(member: Member): 'owns' | 'joins' | 'leaves' | 'none' {
+function roleOf(member: Member): 'owns' | 'joins' | 'leaves' | 'none' {
   const { status } = member.signed.record;
   if (isGone(member)) return 'none';
   if (status === 'joining') return stateOf(member) === 'dead' ? 'none' : 'joins';
@@ -258,6 +301,6 @@ function samePlace(a: Member, b: Member): boolean {
     ours.class === theirs.class &&
     ours.weight === theirs.weight &&
     ours.seat === theirs.seat &&
-    partOf(a) === partOf(b)
+    roleOf(a) === roleOf(b)
   );
 }

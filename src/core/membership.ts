@@ -6,15 +6,15 @@
  */
 
 import { fromByteString, toByteString } from './bytes.ts';
-import type { CallFailure, Calls } from './calls.ts';
+import type { Calls } from './calls.ts';
 import { MeshError } from './errors.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
 import { LateRemovals, type RemoveAfter } from './late-removals.ts';
 import { memberKey, peerOfRemovalKey, prefixRange, removalKey } from './layout.ts';
 import { limits } from './limits.ts';
 import { encodeSigned, readSigned } from './member-codec.ts';
-import { isGone, type Member, MemberTable, stateOf, type TableOptions } from './member-table.ts';
-import type { Answer, MemberRecord, MemberStatus, Notice, Removal, Rumors, Suspicion } from './messages.ts';
+import { isGone, type Member, MemberTable, stateOf, summaryOf, type TableOptions } from './member-table.ts';
+import type { Answer, MemberRecord, MemberStatus, Notice, Removal, Rumors, Suspicion, Synced } from './messages.ts';
 import { OwnRecord, type OwnRecordOptions } from './own-record.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
@@ -37,6 +37,9 @@ const syncIntervalMs = 1500;
 const gossipDelayMs = 20;
 /** A peer whose ring differs is not asked again and again while the answer is on its way. */
 const compareEveryMs = 50;
+const syncTimeoutMs = 2000;
+/** Of a table that is not larger all is told at once. */
+const tellsAllMax = 64;
 
 export class Membership implements MembersView {
   readonly self: PeerId;
@@ -280,37 +283,48 @@ export class Membership implements MembersView {
   compareWith(now: Instant, peer: PeerId): void {
     if (now.mono - (this.#comparedAt.get(peer) ?? -Infinity) < compareEveryMs) return;
     this.#comparedAt.set(peer, now.mono);
-    const { calls } = this.#options;
-    calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs: 2000, ring: '' }, (then, result) =>
-      this.#compared(then, peer, result),
-    );
+    this.#sync(now, peer, [], syncTimeoutMs, (then, answer) => this.#compared(then, peer, answer));
   }
 
-  /** Whether another member knows this peer's newest record, and believes it; tells it when it does not. */
-  confirm(now: Instant, peer: PeerId, timeoutMs: number, done: (now: Instant, knows: boolean) => void): void {
-    const { calls } = this.#options;
-    calls.ask(now, peer, { type: 'sync', view: this.table.view }, { timeoutMs, ring: '' }, (then, result) => {
-      if (typeof result === 'string' || result.type !== 'synced') return done(then, false);
-      const known = result.summary?.find((entry) => entry.peer === this.self);
-      const { incarnation, sequence } = this.record;
-      const isNew = known?.incarnation === incarnation && known.sequence === sequence && known.health !== 'dead' && !known.removed;
-      if (result.summary === undefined || isNew) return done(then, true);
-      this.#compared(then, peer, result);
-      done(then, false);
+  #sync(now: Instant, peer: PeerId, parts: readonly number[], timeoutMs: number, done: (now: Instant, answer: Synced) => void): void {
+    this.#options.calls.ask(now, peer, { type: 'sync', view: this.table.view, parts }, { timeoutMs, ring: '' }, (then, result) => {
+      if (typeof result === 'object' && result.type === 'synced') done(then, result);
     });
   }
 
-  #compared(now: Instant, peer: PeerId, result: Answer | CallFailure): void {
-    if (typeof result === 'string' || result.type !== 'synced') return;
-    this.#own.recognise(now, peer, result.summary);
-    if (result.summary === undefined) return;
-    const { ours, theirs } = this.table.difference(result.summary);
+  /** Whether another member knows this peer's newest record, and believes it; tells it when it does not. */
+  confirm(now: Instant, peer: PeerId, timeoutMs: number, confirmed: () => void): void {
+    this.#sync(now, peer, [], timeoutMs, (then, answer) => {
+      const known = answer.summary?.find((entry) => entry.peer === this.self);
+      const { incarnation, sequence } = this.record;
+      const isNew = known?.incarnation === incarnation && known.sequence === sequence && known.health !== 'dead' && !known.removed;
+      if (answer.summary === undefined || isNew) confirmed();
+      else this.#compared(then, peer, answer);
+    });
+  }
+
+  /** `parts`: the answer tells of these only. */
+  #compared(now: Instant, peer: PeerId, { summary, parts: digests }: Synced, parts?: readonly number[]): void {
+    if (parts === undefined) this.#own.recognise(now, peer, summary);
+    if (summary === undefined) return;
+    if (digests.length > 0) {
+      const differing = this.table.differingParts(digests);
+      if (differing.length === 0) return;
+      this.#sync(now, peer, differing, syncTimeoutMs, (then, answer) => this.#compared(then, peer, answer, differing));
+      return;
+    }
+    const { ours, theirs } = this.table.difference(summary, parts);
     if (ours.length > 0 || theirs.length > 0) this.#tell(peer, ours, theirs);
   }
 
-  /** Answers a push-pull: nothing when both know the same, else what is known here. */
-  compared(view: string): Answer {
-    return { type: 'synced', summary: view === this.table.view ? undefined : this.table.summary() };
+  /** Answers a push-pull: nothing when both know the same; of a large table where it differs may be asked then, and what it has of the one that asks is told at once. */
+  compared(from: PeerId, view: string, parts: readonly number[]): Answer {
+    const { table } = this;
+    if (view === table.view) return { type: 'synced', summary: undefined, parts: [] };
+    if (parts.length > 0) return { type: 'synced', summary: table.summary(parts), parts: [] };
+    if (table.size <= tellsAllMax) return { type: 'synced', summary: table.summary(), parts: [] };
+    const own = table.get(from);
+    return { type: 'synced', summary: own === undefined ? [] : [summaryOf(own)], parts: table.parts };
   }
 
   noticed(now: Instant, from: PeerId, notice: Notice): void {

@@ -165,8 +165,8 @@ export type Call =
   | { readonly type: 'probe' }
   /** Please probe this peer for me (SWIM's indirect probe). */
   | { readonly type: 'probeFor'; readonly target: PeerId }
-  /** Push-pull of the member table: `view` is the sender's digest of it. */
-  | { readonly type: 'sync'; readonly view: string }
+  /** Push-pull of the member table: `view` is the sender's digest of it. `parts`: only these parts of it are to be told, which differ. */
+  | { readonly type: 'sync'; readonly view: string; readonly parts: readonly number[] }
   /** Tell me of what you commit of these from now on, and of nothing else. */
   | { readonly type: 'watch'; readonly filters: readonly Filter[] }
   /** This was committed here, in this order. */
@@ -193,7 +193,7 @@ export type Answer =
   | ({ readonly type: 'copied' } & OwnCopy)
   | { readonly type: 'probed'; readonly alive: boolean }
   /** The receiver's table, without the signed records; absent when the digests were equal. */
-  | { readonly type: 'synced'; readonly summary: readonly MemberSummary[] | undefined }
+  | ({ readonly type: 'synced' } & Synced)
   | { readonly type: 'refused'; readonly code: ErrorCode; readonly message: string }
   /** The same session as before: nothing that was committed since was left out. */
   | { readonly type: 'watching'; readonly session: number }
@@ -271,6 +271,12 @@ export interface Rumors {
   readonly members: readonly SignedMember[];
   readonly suspicions: readonly Suspicion[];
   readonly removals: readonly Removal[];
+}
+
+/** What a comparison of tables finds. No summary: both know the same. With digests of all parts of the table it tells of the peer only that asks, which is to say what parts differ. */
+export interface Synced {
+  readonly summary: readonly MemberSummary[] | undefined;
+  readonly parts: readonly number[];
 }
 
 export interface MemberSummary {

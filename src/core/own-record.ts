@@ -79,7 +79,11 @@ export class OwnRecord {
     this.#options = options;
     this.#table = table;
     this.#publish = publish;
-    this.renewal = new Renewal(options.timers, () => this.#renew());
+    this.renewal = new Renewal(
+      options.timers,
+      () => table.size,
+      () => this.#renew(),
+    );
     this.#record = {
       ...options.self,
       peer: options.identity.peerId,

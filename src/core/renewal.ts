@@ -7,16 +7,19 @@
 import type { Instant } from './ids.ts';
 import type { Timers } from './timers.ts';
 
-const renewMs = 10_000;
+/** Every member hears of each renewal: the more there are, the longer they last, so that nobody hears of more than a few a second. */
+export const renewalMs = (members: number): number => 10_000 * Math.max(1, members / 32);
 
 export class Renewal {
   readonly #timers: Timers;
+  readonly #members: () => number;
   readonly #renew: () => void;
   /** Whether a dot was given since the last renewal; undefined when the next one renews at once. */
   #mintedSince: boolean | undefined;
 
-  constructor(timers: Timers, renew: () => void) {
+  constructor(timers: Timers, members: () => number, renew: () => void) {
     this.#timers = timers;
+    this.#members = members;
     this.#renew = renew;
   }
 
@@ -29,7 +32,7 @@ export class Renewal {
 
   #now(now: Instant): void {
     this.#renew();
-    this.#timers.at(now.mono + renewMs, (then) => {
+    this.#timers.at(now.mono + renewalMs(this.#members()), (then) => {
       const isDue = this.#mintedSince === true;
       this.#mintedSince = isDue ? false : undefined;
       if (isDue) this.#now(then);

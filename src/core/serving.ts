@@ -111,7 +111,7 @@ export class Serving {
       case 'probeFor':
         return membership.probeFor(now, call.target, (then, alive) => answer(then, { type: 'probed', alive }));
       case 'sync':
-        return answer(now, membership.compared(call.view));
+        return answer(now, membership.compared(from, call.view, call.parts));
       case 'watch':
         return answer(now, this.#watchers.watch(now, from, call.filters));
       case 'changed':

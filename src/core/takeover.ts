@@ -333,9 +333,7 @@ export class Takeover {
       return this.#next(now);
     }
     for (const peer of waiting) {
-      this.#members.confirm(now, peer, callTimeoutMs, (_, knows) => {
-        if (knows) waiting.delete(peer);
-      });
+      this.#members.confirm(now, peer, callTimeoutMs, () => void waiting.delete(peer));
     }
     this.#env.timers.at(now.mono + confirmMs, (then) => this.#confirm(then));
   }

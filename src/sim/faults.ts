@@ -4,6 +4,7 @@
  */
 
 import type { SeededRandom } from '../core/random.ts';
+import { renewalMs } from '../core/renewal.ts';
 import { between, happens, pick, shuffled, skewed, waiting } from './chance.ts';
 import type { Cluster } from './cluster.ts';
 import type { SimPeer } from './sim-peer.ts';
@@ -21,8 +22,8 @@ const eventFaultNames = ['reset', 'oneWay', ...splitShapes, 'flap', 'clog', 'kil
 export const moverFaultNames = ['leave', 'remove'] as const;
 /** Faults of the disk, after which a peer may have forgotten what it said. */
 export const diskFaultNames = ['ioError', 'diskFull', 'tornWrite', 'bitFlip', 'wipe', 'rollback', 'silentRollback'] as const;
-/** A younger snapshot may come back unnoticed when no store is told to be newer: peers renew what the others remember every ten seconds. */
-const snapshotAgeMs = 15_000;
+/** A younger snapshot may come back unnoticed when no store is told to be newer: peers renew what the others remember once in a while. */
+const snapshotAge = 1.5;
 /** After these a copy of what was acknowledged is gone. */
 export const forgettingFaultNames = ['tornWrite', 'wipe', 'rollback', 'silentRollback', 'remove'] as const;
 type ForgettingFaultName = Exclude<(typeof forgettingFaultNames)[number], 'remove'>;
@@ -332,7 +333,7 @@ export class FaultDriver {
       this.#snapshots.set(peer.index, { rows: peer.storage.snapshot(), takenAtMs: nowMs });
       return false;
     }
-    if (name === 'silentRollback' && nowMs - (snapshot?.takenAtMs ?? 0) < snapshotAgeMs) return false;
+    if (name === 'silentRollback' && nowMs - (snapshot?.takenAtMs ?? 0) < snapshotAge * renewalMs(this.#cluster.peers.length)) return false;
     peer.kill();
     if (name === 'tornWrite') peer.storage.tear();
     else if (name === 'wipe' || snapshot === undefined) peer.storage.wipe();

@@ -167,6 +167,24 @@ describe('the member table', () => {
     );
   });
 
+  it('[MB4] the parts of two tables that differ are those in which somebody is known otherwise', () => {
+    holds(
+      200,
+      fc.property(someNews, someNews, (one, other) => {
+        const [a, b] = [newTable(), newTable()];
+        for (const news of one) hear(a, news);
+        for (const news of other) hear(b, news);
+        const parts = a.differingParts(b.parts);
+        expect(parts.length === 0).toBe(a.view === b.view);
+        expect(b.differingParts(a.parts)).toEqual(parts);
+        expect(a.difference(b.summary(parts), parts)).toEqual(a.difference(b.summary()));
+        const adopting = newTable();
+        adopting.adopt(a);
+        expect([adopting.view, adopting.parts]).toEqual([a.view, a.parts]);
+      }),
+    );
+  });
+
   it('[MB4] one push-pull makes two tables equal', () => {
     holds(
       200,

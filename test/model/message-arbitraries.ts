@@ -101,6 +101,7 @@ const someNodes = fc.array(aUint, { maxLength: 64 });
 const aDigest = aByteString(16, 16);
 const someEntries = fc.array(fc.record({ bucket: aBucket, key: aKey, digest: aDigest }), { maxLength: 4 });
 
+const someParts = fc.array(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { maxLength: 4 });
 const is = <T extends string>(type: T): fc.Arbitrary<T> => fc.constant(type);
 
 export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call, { type: Type }>> } = {
@@ -145,7 +146,7 @@ export const aCall: { readonly [Type in Call['type']]: fc.Arbitrary<Extract<Call
   copy: fc.record({ type: is('copy'), bucket: aBucket, key: aKey }),
   probe: fc.record({ type: is('probe') }),
   probeFor: fc.record({ type: is('probeFor'), target: aPeer }),
-  sync: fc.record({ type: is('sync'), view: aText(64) }),
+  sync: fc.record({ type: is('sync'), view: aText(64), parts: someParts }),
   watch: fc.record({
     type: is('watch'),
     filters: fc.array(fc.record({ bucket: aBucket, key: aKey, exact: fc.boolean() }), { maxLength: 3 }),
@@ -202,7 +203,7 @@ export const anAnswer: { readonly [Type in Answer['type']]: fc.Arbitrary<Extract
   }),
   copied: fc.record({ type: is('copied'), record: aRecord, keptFor: fc.array(aPeer, { maxLength: 4 }) }),
   probed: fc.record({ type: is('probed'), alive: fc.boolean() }),
-  synced: fc.record({ type: is('synced'), summary: orNothing(fc.array(aSummary, { maxLength: 4 })) }),
+  synced: fc.record({ type: is('synced'), summary: orNothing(fc.array(aSummary, { maxLength: 4 })), parts: someParts }),
   refused: fc.record({
     type: is('refused'),
     code: fc.constantFrom<ErrorCode>('NOT_OWNER', 'STORAGE_FULL', 'INTERNAL'),

@@ -57,6 +57,7 @@ describe('the form of a frame', () => {
         body: {
           type: 'synced',
           summary: [{ peer: 'p' as PeerId, incarnation: 1, sequence: 2, health: 'dead', status: 'up', joined: 1, removed: false }],
+          parts: [],
         },
       },
       {
@@ -72,7 +73,7 @@ describe('the form of a frame', () => {
       '010007036162630005636172747305616c6963650103612e30010100030102030a746578742f706c61696e00001030313233343536373839616263646566030201008827',
       '01000800020162016b030000',
       '0101ac02010101',
-      '0101090701010170010202010100',
+      '010109070101017001020201010000',
       '010200010170030100010171',
     ]);
   });
@@ -197,7 +198,8 @@ describe('untrue claims', () => {
         .uint(claim),
       call({ type: 'fetch', bucket, key, n: 0 }).text('b').uint(claim),
       call({ type: 'leaves', n: 3, nodes: [] }).uint(3).uint(claim),
-      call({ type: 'sync', view: '' }).uint(claim),
+      call({ type: 'sync', view: '', parts: [] }).uint(claim),
+      call({ type: 'sync', view: '', parts: [] }).text('').uint(claim),
       answer({ type: 'putDone', result: { outcome: 'ok', context: [], dot: undefined, receipts: [], sloppy: false } })
         .u8(0)
         .uint(claim),
@@ -210,7 +212,8 @@ describe('untrue claims', () => {
       answer({ type: 'listed', entries: [], more: false }).uint(claim),
       answer({ type: 'digests', digests: [] }).uint(claim),
       answer({ type: 'leafKeys', entries: [] }).uint(claim),
-      answer({ type: 'synced', summary: [] }).uint(1).uint(claim),
+      answer({ type: 'synced', summary: [], parts: [] }).uint(1).uint(claim),
+      answer({ type: 'synced', summary: [], parts: [] }).uint(1).uint(0).uint(claim),
       answer({ type: 'refused', code: 'INTERNAL', message: '' }).uint(claim),
       notice().uint(claim),
       notice().uint(0).uint(claim),
