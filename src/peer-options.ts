@@ -9,6 +9,7 @@ import { MeshError } from './core/errors.ts';
 import { defaultHintLimits, type HintLimits } from './core/hint-index.ts';
 import { limits } from './core/limits.ts';
 import { defaultRemoveAfter, type RemoveAfter } from './core/late-removals.ts';
+import { defaultDurableMin } from './core/member-table.ts';
 import type { SelfDescription } from './core/own-record.ts';
 import { defaultProbeTimes, type ProbeTimes } from './core/prober.ts';
 import { defaultPartitions } from './core/ring.ts';
@@ -24,7 +25,7 @@ export interface PeerOptions {
   readonly weight?: number;
   /** A power of two, the same for all peers of a cluster for ever. Default 4096. */
   readonly partitions?: number;
-  /** Copies of each key on peers of class `server`, where there are such. Default 2. */
+  /** Copies of each key on peers of class `server`, where there are such; the same for all peers of a cluster for ever. Default 2. */
   readonly durableMin?: number;
   readonly probeIntervalMs?: number;
   /** From the first suspicion to the declaration of death. */
@@ -52,7 +53,7 @@ type Described = PeerOptions & { readonly host?: string; readonly class?: Durabi
 
 /** Options with the defaults that no platform changes. */
 export const commonOptions = (options: PeerOptions) => {
-  const { cluster = 'ringmesh', bootstrap = [], partitions = defaultPartitions, durableMin = 2 } = options;
+  const { cluster = 'ringmesh', bootstrap = [], partitions = defaultPartitions, durableMin = defaultDurableMin } = options;
   return { cluster, bootstrap, partitions, durableMin };
 };
 
@@ -94,7 +95,10 @@ export function checkPeerOptions(options: Described): void {
   );
   for (const [name, value] of Object.entries(hintLimits(options)))
     check(Number.isSafeInteger(value) && value >= 0, `hints.${name} must be a whole number, 0 or more`);
-  check(Number.isInteger(durableMin) && durableMin >= 0, 'durableMin must be a whole number, 0 or more');
+  check(
+    Number.isInteger(durableMin) && durableMin >= 0 && durableMin <= limits.replicasMax,
+    `durableMin must be a whole number from 0 to ${limits.replicasMax}`,
+  );
   check(Math.max(host.length, zone.length) <= limits.labelMaxBytes, `labels have at most ${limits.labelMaxBytes} characters`);
   for (const [name, bucket] of Object.entries(options.buckets ?? {})) {
     checkBucketName(name);

@@ -32,6 +32,12 @@ const peerCommand = (name: string): Command =>
       new Option('--weight <tokens>', 'share of the ring; 0 stores nothing, auto goes by disk and memory (default: 128)').argParser(weight),
     )
     .addOption(new Option('--partitions <count>', 'grain of the ring, the same for a whole cluster').argParser(wholeNumber(1, 65_536)))
+    .addOption(
+      new Option(
+        '--durable-min <count>',
+        'of the replicas of each key, so many lie at servers; the same for a whole cluster (default: 2)',
+      ).argParser(wholeNumber(0, 16)),
+    )
     .addOption(new Option('--allow-origin <origin>', 'web pages of this origin may use the gateway, repeatable').argParser(list))
     .addOption(new Option('--allow-host <name>', 'the gateway may be called by this name, repeatable').argParser(list))
     .option('--no-page', 'do not serve the page that shows the mesh, at / of the gateway')

@@ -112,6 +112,7 @@ function openPeer(settings: ServeSettings, gatewayUrl: string, hooks: PeerServer
     ...(settings.class === undefined ? {} : { class: settings.class }),
     ...(settings.weight === undefined ? {} : { weight: settings.weight }),
     ...(settings.partitions === undefined ? {} : { partitions: settings.partitions }),
+    ...(settings.durableMin === undefined ? {} : { durableMin: settings.durableMin }),
   });
 }
 

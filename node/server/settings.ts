@@ -21,6 +21,7 @@ export interface ServeSettings {
   readonly class?: DurabilityClass;
   readonly weight?: number | 'auto';
   readonly partitions?: number;
+  readonly durableMin?: number;
   readonly allowOrigin?: readonly string[];
   readonly allowHost?: readonly string[];
   /** Whether the gateway serves the page that shows the mesh. */

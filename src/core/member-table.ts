@@ -35,6 +35,11 @@ export interface TableOptions {
   readonly placements?: Placements | undefined;
 }
 
+/** What all members must agree about to place keys alike. */
+export function clusterName({ cluster, partitions, durableMin }: Pick<TableOptions, 'cluster' | 'partitions' | 'durableMin'>): string {
+  return `${cluster}/${partitions}${durableMin === defaultDurableMin ? '' : `/${durableMin}`}`;
+}
+
 const severity = { alive: 0, suspect: 1, dead: 2 } as const;
 
 /** A peer that announced a pause is as good as dead until it says otherwise: it stays on the ring. */
@@ -48,13 +53,14 @@ export function stateOf(member: Member): MemberState {
 /** It has no place in the mesh any more. */
 export const isGone = (member: Member): boolean => member.removed || member.signed.record.status === 'left';
 
+export const defaultDurableMin = 2;
 /** How many members join at a time; the others wait for their turn. */
 const joinersMax = 16;
 const partCount = limits.tablePartsMax;
 
 export class MemberTable {
   readonly #options: TableOptions;
-  /** Records say which cluster, cut into how many partitions, they belong to; others are refused. */
+  /** Records say to which cluster they belong; others are refused. */
   readonly #clusterName: string;
   readonly #members = new Map<PeerId, Member>();
   readonly #tokens = new Map<PeerId, Uint32Array>();
@@ -71,7 +77,7 @@ export class MemberTable {
 
   constructor(options: TableOptions) {
     this.#options = options;
-    this.#clusterName = `${options.cluster}/${options.partitions}`;
+    this.#clusterName = clusterName(options);
   }
 
   get placement(): Placement {

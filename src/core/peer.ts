@@ -22,6 +22,7 @@ import type { Identity } from './identity.ts';
 import type { ByteString, Instant, PeerId } from './ids.ts';
 import { memberKey, metaKey, removalKey } from './layout.ts';
 import { readSigned } from './member-codec.ts';
+import { clusterName } from './member-table.ts';
 import { Looks } from './looks.ts';
 import { Membership } from './membership.ts';
 import type { RemoveAfter } from './late-removals.ts';
@@ -207,21 +208,21 @@ export class Peer {
 
   /** Reads what the storage knows. Ends in the output `started`. */
   start(now: Instant, addresses: readonly string[]): void {
-    const { cluster, partitions, random } = this.#options;
-    const clusterName = textToBytes(`${cluster}/${partitions}`);
+    const { random } = this.#options;
+    const ownName = textToBytes(clusterName(this.#options));
     const { peerId } = this.#options.identity;
     this.#disk.read([metaKey('cluster'), metaKey('store'), metaKey('floor'), memberKey(peerId), removalKey(peerId)], (_now, rows) => {
       if (rows instanceof MeshError) return this.#startDone(rows);
       const [clusterRow, storeRow, floorRow, memberRow, removalRow] = rows.map((row) =>
         row === undefined ? undefined : toByteString(row),
       );
-      if (clusterRow !== undefined && clusterRow !== clusterName) {
-        const message = `the data folder belongs to cluster ${clusterRow}, not ${clusterName} (name/partitions): use another folder or that cluster`;
+      if (clusterRow !== undefined && clusterRow !== ownName) {
+        const message = `the data folder belongs to cluster ${clusterRow}, not ${ownName} (name/partitions, and durableMin where it is not 2): use another folder or that cluster`;
         return this.#startDone(new MeshError('OPTION_INVALID', message));
       }
       const [storeId = '', epoch = '0'] = storeRow?.split('.') ?? [hex(random.bytes(16))];
       this.replica.start(storeId, Number(epoch), this.#options.mayHaveForgotten === true, floorRow);
-      const change = { key: metaKey('cluster'), value: Uint8Array.from(clusterName, (letter) => letter.charCodeAt(0)) };
+      const change = { key: metaKey('cluster'), value: Uint8Array.from(ownName, (letter) => letter.charCodeAt(0)) };
       this.#disk.write([change, this.replica.storeChange()], (_, written) => {
         if (written instanceof MeshError) return this.#startDone(written);
         this.#startMachines(addresses, hasLost(memberRow, removalRow));

@@ -41,8 +41,8 @@ function recordOf(peer: PeerId, incarnation: number, sequence: number): MemberRe
   };
 }
 
-const signedBy = (record: MemberRecord, cluster = 'test', partitions = 16): SignedMember =>
-  new MemberTable({ cluster, partitions, durableMin: 2, identity: fakeIdentity(record.peer) }).sign(record);
+const signedBy = (record: MemberRecord, cluster = 'test', partitions = 16, durableMin = 2): SignedMember =>
+  new MemberTable({ cluster, partitions, durableMin, identity: fakeIdentity(record.peer) }).sign(record);
 
 const aNumber = fc.integer({ min: 1, max: 4 });
 const aMember = fc.tuple(aPeer, aNumber, aNumber).map(([peer, incarnation, sequence]) => signedBy(recordOf(peer, incarnation, sequence)));
@@ -206,26 +206,32 @@ describe('the member table', () => {
     );
   });
 
-  it('[MB1] only what the subject signed for this cluster, and for its number of partitions, is known', () => {
+  it('[MB1] [RG5] only what the subject signed for this cluster, with its number of partitions and of servers for each key, is known', () => {
     const at = fc.nat();
     holds(
       200,
-      fc.property(aMember, fc.constantFrom('bytes', 'signature', 'subject', 'cluster', 'partitions'), at, (good, part, index) => {
-        const flipped = (bytes: Uint8Array): Uint8Array => bytes.with(index % bytes.length, (bytes[index % bytes.length] as number) ^ 1);
-        const forged = {
-          bytes: { ...good, bytes: flipped(good.bytes) },
-          signature: { ...good, signature: flipped(good.signature) },
-          subject: { ...good, signature: fakeIdentity('mallory').sign(good.bytes) },
-          cluster: signedBy(good.record, 'other'),
-          partitions: signedBy(good.record, 'test', 32),
-        }[part];
-        const table = newTable();
-        expect(table.accept(forged)).toBe(false);
-        expect(table.size).toBe(0);
-        expect(table.accept(good)).toBe(true);
-        expect(table.accept({ ...forged, record: { ...forged.record, incarnation: 99 } })).toBe(false);
-        expect(table.get(good.record.peer)?.signed).toBe(good);
-      }),
+      fc.property(
+        aMember,
+        fc.constantFrom('bytes', 'signature', 'subject', 'cluster', 'partitions', 'servers'),
+        at,
+        (good, part, index) => {
+          const flipped = (bytes: Uint8Array): Uint8Array => bytes.with(index % bytes.length, (bytes[index % bytes.length] as number) ^ 1);
+          const forged = {
+            bytes: { ...good, bytes: flipped(good.bytes) },
+            signature: { ...good, signature: flipped(good.signature) },
+            subject: { ...good, signature: fakeIdentity('mallory').sign(good.bytes) },
+            cluster: signedBy(good.record, 'other'),
+            partitions: signedBy(good.record, 'test', 32),
+            servers: signedBy(good.record, 'test', 16, 3),
+          }[part];
+          const table = newTable();
+          expect(table.accept(forged)).toBe(false);
+          expect(table.size).toBe(0);
+          expect(table.accept(good)).toBe(true);
+          expect(table.accept({ ...forged, record: { ...forged.record, incarnation: 99 } })).toBe(false);
+          expect(table.get(good.record.peer)?.signed).toBe(good);
+        },
+      ),
     );
   });
 
