@@ -8,7 +8,6 @@
  * key is read back, lies at its three owners and nowhere else, and the history of the load passes the checkers.
  */
 
-import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +15,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import { checkHistory } from 'ringmesh/sim';
+
+import { mib, Process, reasonsOf, say, seconds, until } from './fixtures/join-mesh.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -28,54 +29,19 @@ const { values } = parseArgs({
 });
 const [keys, peers, rate, size, quietSeconds] = [values.keys, values.peers, values.rate, values.size, values.quiet].map(Number);
 const n = 3;
-const afterwardsMs = 180_000;
+const joinMs = 3_600_000;
+const afterwardsMs = 600_000;
 
-class Process {
-  #asked = new Map();
-  #last = 0;
-
-  constructor(folder, index) {
-    this.name = `peer-${index}`;
-    this.child = fork(new URL('fixtures/join-process.mjs', import.meta.url), [join(folder, this.name), this.name]);
-    this.child.on('message', ({ id, answer }) => {
-      this.#asked.get(id)?.(answer);
-      this.#asked.delete(id);
-    });
-    this.child.on('exit', (code) => {
-      if (code !== null) throw new Error(`${this.name} ended with ${code}`);
-    });
-  }
-
-  ask(type, options = {}) {
-    return new Promise((resolve) => {
-      const id = ++this.#last;
-      this.#asked.set(id, resolve);
-      this.child.send({ id, type, ...options });
-    });
-  }
-}
-
-const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
-const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-const say = (text) => console.log(text);
-
-async function until(what, condition, withinMs = 600_000) {
-  const deadline = Date.now() + withinMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
-    await sleep(100);
-  }
+/** Resident at most since the last call, and live objects now, in each peer. */
+async function tellMemory(when) {
+  const all = await each('memory');
+  const list = (of) => all.map((memory) => mib(of(memory))).join(', ');
+  say(`memory ${when}: at most ${list(({ peakBytes }) => peakBytes)}; of it objects ${list(({ heapUsed }) => heapUsed)} after collection`);
 }
 
 function quantiles(gets) {
   const sorted = gets.map(([, ms]) => ms).sort((a, b) => a - b);
   return { count: sorted.length, p50: sorted[Math.floor(sorted.length * 0.5)], p99: sorted[Math.floor(sorted.length * 0.99)] };
-}
-
-function reasonsOf(failed) {
-  const counts = new Map();
-  for (const { op, error = 'quorum missed' } of failed) counts.set(`${op} ${error}`, (counts.get(`${op} ${error}`) ?? 0) + 1);
-  return counts.size === 0 ? '' : ` (${[...counts].map(([reason, count]) => `${reason} ${count}`).join(', ')})`;
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'ringmesh-join-'));
@@ -96,16 +62,17 @@ try {
     `${keys} keys of ${size} bytes on ${peers} peers, written in ${seconds(began)}; then ${rate} operations a second, a fifth of them puts\n`,
   );
 
+  await tellMemory('while they were written');
   await each('work', () => ({ rate: rate / peers }));
   await sleep(2000);
   const quietFrom = Date.now();
   await sleep(quietSeconds * 1000);
-  await each('forgetPeak');
+  await tellMemory('in quiet');
   const joinFrom = Date.now();
   began = performance.now();
   const newcomer = new Process(folder, peers);
   await newcomer.ask('start', { bootstrap: addresses });
-  await until('it owns its places', async () => (await newcomer.ask('status')).status === 'up');
+  await until('it owns its places', async () => (await newcomer.ask('status')).status === 'up', joinMs);
   const joinTo = Date.now();
   const joinedIn = seconds(began);
   const loads = await each('endWork');
@@ -128,8 +95,7 @@ try {
   const held = keys + new Set(work.filter(({ op }) => op === 'put').map(({ key }) => key)).size;
   const ideal = (n * held) / (peers + 1);
   say(`joined in ${joinedIn}, ${copied} records copied: ${(copied / ideal).toFixed(2)} of ${n} keys / ${peers + 1} peers`);
-  const peaks = await each('memory');
-  say(`memory at most ${mib(Math.max(...peaks))} in a peer, ${mib(peaks.at(-1))} in the new one`);
+  await tellMemory('while it joined');
 
   began = performance.now();
   const counts = [];
@@ -147,15 +113,13 @@ try {
   const rows = [...work, ...(await each('hot')).flat()];
   const failed = work.filter(({ status }) => status !== 'ok');
   const violations = checkHistory(rows);
+  await tellMemory('afterwards');
   say(
     `history of ${rows.length} rows, ${failed.length} operations not ok${reasonsOf(failed)}: ${violations.length === 0 ? 'every check holds' : 'VIOLATED'}`,
   );
   for (const violation of violations.slice(0, 10)) say(JSON.stringify(violation));
 } finally {
-  for (const { child } of all) {
-    child.removeAllListeners('exit');
-    child.kill('SIGKILL');
-  }
+  for (const peer of all) peer.end();
   await rm(folder, { recursive: true, force: true });
 }
 process.exit(0);

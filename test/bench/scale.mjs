@@ -1,19 +1,25 @@
-process.on('SIGTERM', () => process.exit(1));
 /**
  * What a mesh of many peers costs each of them: the simulator runs 10, 100 and 1,000 peers (or those that are named) with 64 tokens each at rest, then through a peer that joins,
- * one that leaves, one that is killed, and a split in halves.
+ * one that leaves, one that is killed, and a split in halves. Then the placement of 4,096 partitions with n = 3 is worked out for these numbers of peers and ten times the last one.
  *
- *   npm run build && node test/bench/scale.mjs [--peers 10,100,1000] [--svg FILE]
+ *   npm run build && node test/bench/scale.mjs [--peers 10,100,1000] [--svg FILE] [--json FILE]
  *
- * Time is virtual, so that the figures are the same on every machine, but for those of CPU and memory. A round is 1.5 s: how often each peer compares its table with another one.
+ * `--json` keeps the figures, and takes from there those that it has. Time is virtual, so that the figures are the same on every machine, but for those of CPU and memory. A round is
+ * 1.5 s: how often each peer compares its table with another one.
  */
 
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 import { Cluster, World } from 'ringmesh/sim';
 
-const { values } = parseArgs({ options: { peers: { type: 'string', default: '10,100,1000' }, svg: { type: 'string' } } });
+import { plot } from './fixtures/scale-plot.mjs';
+
+const { values } = parseArgs({
+  options: { peers: { type: 'string', default: '10,100,1000' }, svg: { type: 'string' }, json: { type: 'string' } },
+});
 const sizes = values.peers.split(',').map(Number);
 const roundMs = 1500;
 const lookMs = 10;
@@ -79,14 +85,14 @@ function measure(peers) {
     change();
     const ms = timeUntil(cluster, condition);
     const { messages, bytes } = spent();
-    const row = { rounds: ms / roundMs, messages: messages / peers, bytes: bytes / peers };
+    const row = { ms, messages: messages / peers, bytes: bytes / peers };
     say(
-      `  ${name}: ${(ms / 1000).toFixed(2)} s, ${row.messages.toFixed(0)} messages and ${(row.bytes / 1024).toFixed(1)} KiB a peer   (${((performance.now() - began) / 1000).toFixed(0)} s)`,
+      `  ${name}: ${(ms / 1000).toFixed(2)} s, ${(ms / roundMs).toFixed(1)} rounds, ${row.messages.toFixed(0)} messages and ${(row.bytes / 1024).toFixed(1)} KiB a peer   (${((performance.now() - began) / 1000).toFixed(0)} s)`,
     );
     return row;
   };
   say(`  formed, with ${keys} keys   (${((performance.now() - began) / 1000).toFixed(0)} s)`);
-  cluster.world.runFor(30_000);
+  cluster.world.runFor(40_000);
   spent();
   cluster.world.runFor(30_000);
   const rest = spent();
@@ -131,8 +137,49 @@ function measure(peers) {
     () => startAt(cluster, peers),
     () => agree(cluster, peers + 1),
   );
-  return { peers, rest, join, leave, kill, heal, silent };
+  const resting = { messages: perSecond(rest.messages), bytes: perSecond(rest.bytes) };
+  return { peers, rest: resting, join, leave, kill, heal, silent };
 }
 
-const results = sizes.map(measure);
-if (values.svg !== undefined) await writeFile(values.svg, JSON.stringify(results));
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc');
+
+function heldBytes() {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+/** The ring of so many members and the owners of all partitions: from nothing, and for one member more. */
+function measurePlacement(peers) {
+  const cluster = new Cluster(new World(7), { peers: 1, founders: 1, bootstrap: 0, partitions: 4096, weight: 64 });
+  cluster.startFormed();
+  const { table } = cluster.peer(0).core.membership;
+  const memberOf = (i) => ({ peer: `peer-${i}`, host: `host-${i}`, class: 'server', weight: 64 });
+  const members = Array.from({ length: peers }, (_, i) => memberOf(i));
+  const work = (owners) => {
+    const began = process.cpuUsage().user;
+    const placement = table.placementOf(owners);
+    for (let partition = 0; partition < 4096; partition++) placement.primaries(partition, 3);
+    return { placement, ms: (process.cpuUsage().user - began) / 1000 };
+  };
+  const before = heldBytes();
+  const first = work(members);
+  const bytes = heldBytes() - before;
+  const times = Array.from({ length: 5 }, (_, i) => work([...members, memberOf(peers + i)]).ms).sort((a, b) => a - b);
+  say(
+    `placement of ${first.placement.ring.members.length} peers: ${first.ms.toFixed(1)} ms, ${times[2].toFixed(1)} ms with one more, ${(bytes / 2 ** 20).toFixed(1)} MiB`,
+  );
+  return { peers, freshMs: first.ms, againMs: times[2], bytes };
+}
+
+const known = values.json === undefined ? [] : JSON.parse(await readFile(values.json, 'utf8').catch(() => '[]'));
+const results = [];
+for (const peers of sizes) {
+  results.push(known.find((result) => result.peers === peers) ?? measure(peers));
+  if (values.json !== undefined) await writeFile(values.json, JSON.stringify(results));
+}
+// Once before, for the compiler.
+measurePlacement(1000);
+const placements = [...sizes, 10 * sizes.at(-1)].map(measurePlacement);
+if (values.svg !== undefined) await writeFile(values.svg, plot(results, placements));
