@@ -18,7 +18,7 @@ import { startTour, telling, Tour } from './tour/tour.tsx';
 import { colouring, type Colouring, Ring, useSoundChoice } from './ring/ring.tsx';
 import { go, settings, simulationAddress, source } from './source.ts';
 import { mesh, problem, tab, type Tab, view } from './state.ts';
-import { nameIn } from './mesh/view.ts';
+import { nameIn, standingOf } from './mesh/view.ts';
 
 export function App() {
   useSoundChoice();
@@ -78,7 +78,10 @@ function Header() {
         <path d="M5.6 22A12 12 0 0 1 16 4" stroke="#35a07a" />
       </svg>
       <h1>ringmesh</h1>
-      <p class="tagline">One store, many peers</p>
+      <p class="tagline">
+        A store without a server of its own: the next three peers on the ring keep each key. Write one, watch who answers, then kill a peer:
+        nothing is lost.
+      </p>
       <button type="button" class="begin" disabled={telling.value !== undefined} onClick={startTour}>
         Take the tour
       </button>
@@ -120,7 +123,7 @@ function Connection() {
   if (isLost) [look, text] = ['bad', 'Nobody answers. Trying again…'];
   else if (seen !== undefined) {
     const counts = new Map<string, number>();
-    for (const { state } of seen.members) counts.set(state, (counts.get(state) ?? 0) + 1);
+    for (const standing of seen.members.map(standingOf)) counts.set(standing, (counts.get(standing) ?? 0) + 1);
     const states = [...counts].map(([state, count]) => `${count} ${state}`).join(', ');
     look = seen.members.every(({ state }) => state !== 'suspect' && state !== 'dead') ? 'good' : 'warning';
     text = `${states} · seen by ${nameIn(seen, seen.self)} · ring ${seen.ring.digest.slice(0, 8)}`;

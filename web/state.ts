@@ -189,3 +189,17 @@ effect(() => {
   }, afterTypingMs);
   return () => clearTimeout(timer);
 });
+
+const afterChoosingMs = 600;
+
+/** A key that is seen through is watched, for it may change where the page hears of nothing. */
+effect(() => {
+  const [asked, name] = [mesh.value, keyName.value];
+  if (tab.value !== 'key' || name === undefined || asked === undefined) return undefined;
+  let stop = (): void => {};
+  const timer = setTimeout(() => (stop = asked.watch(name, () => touched.value++)), afterChoosingMs);
+  return () => {
+    clearTimeout(timer);
+    stop();
+  };
+});

@@ -1,6 +1,6 @@
 /**
  * `ringmesh sim`: the very peers that run elsewhere, in virtual time, under faults that a seed decides. Judges what the clients saw; a seed that fails is
- * printed with the command that replays it.
+ * printed with the command that replays it, and the link that shows it.
  */
 
 import { createWriteStream } from 'node:fs';
@@ -83,7 +83,7 @@ Examples:
 
 Exit codes:
   0  every check holds
-  1  a check failed: the replay command is printed
+  1  a check failed: the replay command, and a link that shows the run, are printed
   2  wrong flag or value`,
   )
   .action((options: SimCommandOptions) => (options.seeds === undefined ? runOne(options) : runMany(options, options.seeds)));
@@ -116,8 +116,8 @@ async function runOne(options: SimCommandOptions): Promise<void> {
   const replayed = options.checkReplay === true ? replaysExactly(simulation) : undefined;
   if (options.history !== undefined) await writeHistory(options.history, result);
   if (options.json === true) {
-    const { summary, violations, eventHash, command } = result;
-    printJson({ summary, violations, eventHash, command, tookMs, ...(replayed === undefined ? {} : { replayed }) });
+    const { summary, violations, eventHash, command, link } = result;
+    printJson({ summary, violations, eventHash, command, link, tookMs, ...(replayed === undefined ? {} : { replayed }) });
   } else print(report(result, tookMs, replayed, options.history));
   if (result.violations.length > 0 || replayed === false) process.exitCode = exitCodes.failed;
 }
@@ -137,7 +137,7 @@ const countsText = (counts: Readonly<Record<string, number>>): string =>
     .join(', ') || 'none';
 
 function report(
-  { summary, violations, eventHash, command }: SimulationResult,
+  { summary, violations, eventHash, command, link }: SimulationResult,
   tookMs: number,
   replayed: boolean | undefined,
   history: string | undefined,
@@ -168,9 +168,17 @@ function report(
     .slice(0, violationsShown)
     .map(({ check, key, message }) => `  ${check}${key === '' ? '' : ` of ${key}`}: ${message}`);
   const more = violations.length > violationsShown ? [`  and ${violations.length - violationsShown} more`] : [];
-  const replay = violations.length === 0 ? [] : [...shown, ...more, `replay: ${command} --trace`];
+  const replay = violations.length === 0 ? [] : [...shown, ...more, ...replayLines({ command, link })];
   return [facts(rows), ...replay].join('\n');
 }
+
+/** Where the page of `ringmesh demo` is, unless it was given another port. */
+const page = 'http://127.0.0.1:7400/';
+
+const replayLines = ({ command, link }: Pick<SimulationResult, 'command' | 'link'>): string[] => [
+  `replay: ${command} --trace`,
+  `see it: ${page}${link} (while \`ringmesh demo\` runs)`,
+];
 
 /** A seed and what is kept of its run: a thousand histories would not fit. */
 type Kept = Omit<SimulationResult, 'history' | 'watched'>;
@@ -180,8 +188,8 @@ function runMany(options: SimCommandOptions, [first, last]: readonly [number, nu
   const began = performance.now();
   const progress = seedProgress(last - first + 1);
   for (let seed = first; seed <= last; seed++) {
-    const { summary, violations, eventHash, command } = runSimulation(simulationOf({ peers: peersOfSeed(seed), ...options, seed }));
-    results.push({ summary, violations, eventHash, command });
+    const { summary, violations, eventHash, command, link } = runSimulation(simulationOf({ peers: peersOfSeed(seed), ...options, seed }));
+    results.push({ summary, violations, eventHash, command, link });
     progress(results.length, results.filter((result) => result.violations.length > 0).length);
   }
   if (results.some((result) => result.violations.length > 0)) process.exitCode = exitCodes.failed;
@@ -230,13 +238,7 @@ function reportMany(results: readonly Kept[], tookMs: number): string {
     countText(violations.length, 'violation'),
     `${violations[0]?.check}: ${violations[0]?.message.slice(0, messageShown)}`,
   ]);
-  return [
-    ...lines,
-    '',
-    table(['SEED', 'FAILED', 'FIRST OF THEM'], rows),
-    '',
-    ...failed.map(({ command }) => `replay: ${command} --trace`),
-  ].join('\n');
+  return [...lines, '', table(['SEED', 'FAILED', 'FIRST OF THEM'], rows), '', ...failed.flatMap(replayLines)].join('\n');
 }
 
 /** How often each fault was on, and how often it really bit. */

@@ -9,6 +9,7 @@ export { type HistoryRow, historyText, type Operation, parseHistory, type RootRo
 export {
   peersOfSeed,
   replayCommand,
+  replayLink,
   replaysExactly,
   runSimulation,
   Simulation,

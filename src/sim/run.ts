@@ -49,6 +49,8 @@ export interface SimulationResult {
   readonly watched: { readonly versions: number; readonly beginnings: number };
   /** What runs this again. */
   readonly command: string;
+  /** What shows this run on the demo page: the part of its address after the page. */
+  readonly link: string;
 }
 
 const defaults = { peers: 5, ops: 1000, clients: 10 } as const;
@@ -261,7 +263,9 @@ export class Simulation {
     const versions = this.#watchers.reduce((sum, watcher) => sum + watcher.versions, 0);
     const beginnings = this.#watchers.reduce((sum, watcher) => sum + watcher.beginnings, 0);
     const watched = { versions, beginnings };
-    return { summary, watched, violations, history, eventHash: world.eventHash, command: replayCommand({ ...this.#options, peers }) };
+    const again = { ...this.#options, peers };
+    const [command, link] = [replayCommand(again), replayLink(again)];
+    return { summary, watched, violations, history, eventHash: world.eventHash, command, link };
   }
 }
 
@@ -314,6 +318,19 @@ export function replayCommand(options: SimulationOptions): string {
   if (modes !== 'strict') words.push(`--modes ${modes}`);
   if (codec !== undefined) words.push(codec ? '--codec' : '--no-codec');
   return words.join(' ');
+}
+
+/** The part of the demo page's address that shows this run. */
+export function replayLink(options: SimulationOptions): string {
+  const { seed, peers = defaults.peers, ops = defaults.ops, clients = defaults.clients, watchers = 0, modes = 'strict', codec } = options;
+  const { faults = 'default' } = options;
+  const words = [`seed=${seed}`, `peers=${peers}`, `ops=${ops}`];
+  if (clients !== defaults.clients) words.push(`clients=${clients}`);
+  if (watchers !== 0) words.push(`watchers=${watchers}`);
+  words.push(`faults=${typeof faults === 'string' ? faults : faults.join(',') || 'none'}`);
+  if (modes !== 'strict') words.push(`modes=${modes}`);
+  if (codec !== undefined) words.push(`codec=${codec}`);
+  return `#replay?${words.join('&')}`;
 }
 
 /** Runs it twice; true when both runs were the same, event by event. */

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { checkHistory } from '../../src/sim/checker/check.ts';
 import { historyText, parseHistory } from '../../src/sim/history.ts';
-import { replayCommand, replaysExactly, runSimulation, Simulation, type SimulationOptions } from '../../src/sim/run.ts';
+import { replayCommand, replayLink, replaysExactly, runSimulation, Simulation, type SimulationOptions } from '../../src/sim/run.ts';
 
 const options: SimulationOptions = { seed: 7, ops: 200, modes: 'mixed', faults: 'default' };
 
@@ -56,6 +56,13 @@ describe('[IN] exact replay', () => {
     expect(replayCommand({ seed: 7 })).toBe('ringmesh sim --seed 7 --peers 5 --ops 1000 --faults default');
     expect(replayCommand({ ...options, peers: 9, clients: 3, faults: ['kill', 'halves'], codec: false })).toBe(
       'ringmesh sim --seed 7 --peers 9 --ops 200 --clients 3 --faults kill,halves --modes mixed --no-codec',
+    );
+  });
+
+  it('tells the link that shows it on the page', () => {
+    expect(replayLink({ seed: 7 })).toBe('#replay?seed=7&peers=5&ops=1000&faults=default');
+    expect(replayLink({ ...options, peers: 9, clients: 3, faults: ['kill', 'halves'], codec: false })).toBe(
+      '#replay?seed=7&peers=9&ops=200&clients=3&faults=kill,halves&modes=mixed&codec=false',
     );
   });
 

@@ -90,16 +90,26 @@ export class Gateway implements types.Door {
 
   /** Follows the peer's events until it is told to stop; a connection that is lost is made again. */
   follow(onEvent: (event: MeshEvent) => void, onChange: (open: boolean) => void): () => void {
+    return this.#stream('/v1/events', onChange, { message: ({ data }) => onEvent(JSON.parse(data) as MeshEvent) });
+  }
+
+  watch({ bucket, key }: types.KeyName, changed: () => void): () => void {
+    const path = `/v1/buckets/${encodeURIComponent(bucket)}/watch?${new URLSearchParams({ key })}`;
+    return this.#stream(path, () => {}, { change: changed, resync: changed });
+  }
+
+  #stream(path: string, onChange: (open: boolean) => void, heard: Record<string, (message: MessageEvent<string>) => void>): () => void {
     let source: EventSource;
     let timer = 0;
     const open = (): void => {
-      source = new EventSource(`${this.#base}/v1/events`);
+      source = new EventSource(`${this.#base}${path}`);
       source.onopen = () => onChange(true);
-      source.onmessage = (message: MessageEvent<string>) => onEvent(JSON.parse(message.data) as MeshEvent);
+      for (const [type, listener] of Object.entries(heard)) source.addEventListener(type, listener);
+      // A moment later the peer may be back.
       source.onerror = () => {
+        source.close();
+        timer = setTimeout(open, retryMs);
         onChange(false);
-        // After an answer that is no stream (the peer is stopping) the browser gives up; a moment later the peer may be back.
-        if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, retryMs);
       };
     };
     open();

@@ -58,6 +58,9 @@ export class SimulatedMesh implements Mesh {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** All that happens in it is told anyway. */
+  watch = (): (() => void) => () => {};
+
   door = (peer?: string): Door => {
     const ask = <T>(method: keyof Door, ...given: readonly unknown[]): Promise<T> => this.#call({ to: 'door', peer, method, given });
     return {

@@ -30,8 +30,6 @@ export async function connectSupervisor(): Promise<Supervisor | undefined> {
   return supervisor;
 }
 
-const lookMs = 2000;
-
 export class Supervisor implements Breaking {
   readonly lives = signal<ReadonlyMap<string, Life>>(new Map());
   readonly sides = signal<readonly (readonly string[])[] | undefined>(undefined);
@@ -41,7 +39,11 @@ export class Supervisor implements Breaking {
 
   constructor(invitation: Invitation) {
     this.#invitation = invitation;
-    setInterval(() => void (document.hidden || this.look().catch(() => undefined)), lookMs);
+  }
+
+  /** A process is on its way up. */
+  get isChanging(): boolean {
+    return [...this.lives.value.values()].includes('starting');
   }
 
   kill = (peer: string): Promise<void> => this.#do(peer, 'kill');

@@ -124,6 +124,8 @@ export interface Mesh {
   /** Undefined where nothing may be broken. */
   readonly breaking: ReadonlySignal<Breaking | undefined>;
   follow(listener: (told: Told) => void): () => void;
+  /** Tells of changes of a key, whoever made them; the returned function ends it. */
+  watch(name: KeyName, changed: () => void): () => void;
   /** To a peer; by default to the one whose eyes the page uses. */
   door(peer?: string): Door;
   /** To whoever can best say what this peer keeps. */

@@ -29,7 +29,7 @@ export function BreakThings() {
 function OnePeer() {
   const seen = view.value;
   const doing = breaking.value;
-  const picked = (seen?.seated.find(({ peer }) => peer === chosen.value) ?? seen?.seated.find(({ peer }) => peer !== seen.self))?.peer;
+  const picked = (seen?.members.find(({ peer }) => peer === chosen.value) ?? seen?.members.find(({ peer }) => peer !== seen.self))?.peer;
   if (seen === undefined || doing === undefined || picked === undefined) return null;
   const life: Life | undefined = doing.lives.value.get(picked);
   const is = (...lives: readonly Life[]): boolean => life !== undefined && lives.includes(life);
@@ -39,7 +39,7 @@ function OnePeer() {
       <label>
         Which{' '}
         <select value={picked} onChange={(event) => (chosen.value = event.currentTarget.value)}>
-          {seen.seated.map(({ peer }) => (
+          {seen.members.map(({ peer }) => (
             <option key={peer} value={peer}>
               {nameIn(seen, peer)}
             </option>
@@ -103,7 +103,7 @@ function WholeMesh() {
     await attempt(one);
     busy.value = false;
   };
-  const peers = seen.seated.map(({ peer }) => peer);
+  const peers = seen.members.map(({ peer }) => peer);
   const half = Math.ceil(peers.length / 2);
   const sides = doing.sides.value;
   const alone = peers.find((peer) => peer === chosen.value) ?? peers.at(-1) ?? '';

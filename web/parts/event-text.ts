@@ -51,7 +51,7 @@ export function eventLine(event: MeshEvent, view: MeshView | undefined, by: stri
       return { tone: 'good', text: `read repair: ${here} gave ${nameIn(view, event.peer)} a newer version (bucket ${event.bucket})` };
     case 'hint':
       return event.action === 'stored'
-        ? { tone: 'warning', text: `${here} keeps a write for ${nameIn(view, event.owner)} until that is back` }
+        ? { tone: 'warning', text: `${here} keeps a write for ${nameIn(view, event.owner)} until it can hand it over` }
         : { tone: 'good', text: `${here} gave ${nameIn(view, event.owner)} a write that it had kept for it` };
     case 'repair':
       if (event.peersDone < event.peersTotal) return undefined;

@@ -2,7 +2,7 @@
 
 import type { ConnectionView, Holdings, MemberView } from 'ringmesh';
 import { percent } from '../mesh/names.ts';
-import { classText, type MeshView, nameIn, stateText } from '../mesh/view.ts';
+import { classText, type MeshView, nameIn, standingOf, standingText } from '../mesh/view.ts';
 import { mesh, view } from '../state.ts';
 import { bytesText, plural } from './bits.tsx';
 import { orElse, useLook } from './look.ts';
@@ -24,7 +24,7 @@ export function Facts({ member, short }: { readonly member: MemberView; readonly
 
 function factsInShort(seen: MeshView, member: MemberView, holdings: Held): Fact[] {
   return [
-    ['State', stateText[member.state]],
+    ['State', standingText[standingOf(member)]],
     ['Host', member.host],
     ['Class', classText[member.class]],
     ['Weight', `${plural(member.weight, 'place')} on the ring`],

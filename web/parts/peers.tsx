@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import type { MemberView } from 'ringmesh';
 import { peerHue, percent } from '../mesh/names.ts';
-import { nameIn } from '../mesh/view.ts';
+import { nameIn, standingOf } from '../mesh/view.ts';
 import { breaking, chosen, lit, view } from '../state.ts';
 import { choose } from '../ring/ring.tsx';
 import { plural } from './bits.tsx';
@@ -54,7 +54,7 @@ function PeerRow({ member, full }: { readonly member: MemberView; readonly full:
         <span class="swatch" aria-hidden="true" />
         <span class="name">{nameIn(view.value, peer)}</span>
         <span class="note">{peer === view.value?.self ? 'our eyes' : member.class === 'server' ? '' : member.class}</span>
-        <span class="state">{isPaused ? 'standing still' : state}</span>
+        <span class="state">{isPaused ? 'standing still' : standingOf(member)}</span>
         <span class="share">{percent(member.share)}</span>
         <span class="bar" aria-hidden="true" style={{ '--part': member.share / full }} />
       </button>

@@ -6,7 +6,7 @@ import type { MemberView, RingView } from 'ringmesh';
 import { peerHue, percent } from '../mesh/names.ts';
 import { standInOf } from '../mesh/stand-in.ts';
 import type { Told } from '../mesh/types.ts';
-import { type MeshView, nameIn } from '../mesh/view.ts';
+import { type MeshView, nameIn, standingOf } from '../mesh/view.ts';
 import { breaking, chosen, lit, onTold, placement, view } from '../state.ts';
 import { PeerName } from '../parts/bits.tsx';
 import { Facts } from '../parts/facts.tsx';
@@ -23,11 +23,11 @@ export const colouring = signal<Colouring>('peer');
 const labelledMax = 16;
 const labelMax = 9;
 const classHues = { server: 255, tab: 45, ephemeral: 330 } as const;
-const stateHues = { alive: 155, suspect: 80, dead: 27, left: 280, removed: 280 } as const;
+const stateHues = { alive: 155, joining: 225, leaving: 295, suspect: 80, dead: 27, left: 280, removed: 280 } as const;
 
-function hueOf({ peer, class: durability, state }: MemberView, by: Colouring): number {
-  if (by === 'class') return classHues[durability];
-  return by === 'state' ? stateHues[state] : peerHue(peer);
+function hueOf(member: MemberView, by: Colouring): number {
+  if (by === 'class') return classHues[member.class];
+  return by === 'state' ? stateHues[standingOf(member)] : peerHue(member.peer);
 }
 
 /** Bound to the element: who is lit changes with each move of the pointer, and draws nothing else anew. */
@@ -144,16 +144,16 @@ function LitArcs({ view: seen }: Drawn) {
   return index < 0 ? null : <path class="arc lit" d={arcsOf(ring)[index]} style={{ '--hue': huesOf(seen)[index] }} />;
 }
 
-function KeyLines({ view: { seated, members } }: Drawn) {
+function KeyLines({ view: { members } }: Drawn) {
   const placed = placement.value;
   if (placed === undefined) return null;
   const { x, y } = markPoint(placed.position);
   const standIn = standInOf(placed, members);
   const line = (peer: string, kind: string) => {
-    const index = seated.findIndex((member) => member.peer === peer);
-    const member = seated[index];
+    const index = members.findIndex((member) => member.peer === peer);
+    const member = members[index];
     if (member === undefined) return null;
-    const d = linkPath(placed.position, index, seated.length);
+    const d = linkPath(placed.position, index, members.length);
     return <path key={peer} class={`link ${kind} ${member.state}`} d={d} style={{ '--hue': hueOf(member, colouring.value) }} />;
   };
   return (
@@ -169,25 +169,25 @@ function KeyLines({ view: { seated, members } }: Drawn) {
 }
 
 function Seats({ view: seen }: Drawn) {
-  const { seated } = seen;
+  const { members } = seen;
   const group = useRef<SVGGElement>(null);
-  const focusable = seated.some(({ peer }) => peer === chosen.value) ? chosen.value : seated[0]?.peer;
+  const focusable = members.some(({ peer }) => peer === chosen.value) ? chosen.value : members[0]?.peer;
   /** One seat is reached with Tab, the others from there with the arrow keys. */
   const move = (event: KeyboardEvent, index: number): void => {
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     if (step !== undefined) {
       event.preventDefault();
-      const next = group.current?.children[(index + step + seated.length) % seated.length];
+      const next = group.current?.children[(index + step + members.length) % members.length];
       if (next instanceof SVGElement) next.focus();
     }
     if (event.key === 'Enter' || event.key === ' ') {
       event.preventDefault();
-      choose(seated[index]?.peer);
+      choose(members[index]?.peer);
     }
   };
   return (
     <g ref={group}>
-      {seated.map((member, index) => (
+      {members.map((member, index) => (
         <Seat
           key={member.peer}
           view={seen}
@@ -210,7 +210,7 @@ interface SeatProperties extends Drawn {
 
 function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatProperties) {
   const { peer, state } = member;
-  const count = seen.seated.length;
+  const count = seen.members.length;
   const { x, y } = seat(index, count);
   const radius = seatRadius(count, member.share);
   const name = nameIn(seen, peer);
@@ -227,7 +227,7 @@ function Seat({ view: seen, member, index, focusable, onKeyDown }: SeatPropertie
       tabIndex={focusable ? 0 : -1}
       class={classes}
       style={{ '--hue': hueOf(member, colouring.value), transform: `translate(${x}px, ${y}px)` }}
-      aria-label={`${name}: ${paused ? 'standing still' : state}, holds ${percent(member.share)} of the copies${isSelf ? ', the page looks through its eyes' : ''}`}
+      aria-label={`${name}: ${paused ? 'standing still' : standingOf(member)}, holds ${percent(member.share)} of the copies${isSelf ? ', the page looks through its eyes' : ''}`}
       aria-describedby="pointed"
       onPointerEnter={enter}
       onPointerLeave={leave}
@@ -261,11 +261,11 @@ function point(peer: string | undefined): void {
 }
 
 /** What there is to know of the peer that is pointed at, on the side of its seat where there is more room. */
-function PointedAt({ view: { seated } }: Drawn) {
-  const index = seated.findIndex(({ peer }) => peer === pointed.value);
-  const member = seated[index];
+function PointedAt({ view: { members } }: Drawn) {
+  const index = members.findIndex(({ peer }) => peer === pointed.value);
+  const member = members[index];
   if (member === undefined) return null;
-  const { x, y } = seat(index, seated.length);
+  const { x, y } = seat(index, members.length);
   return (
     <div
       role="tooltip"
@@ -304,10 +304,10 @@ function drawMessages(canvas: HTMLCanvasElement): () => void {
     if (seen === undefined) return;
     const flight = flightOf(one);
     if (flight === undefined) return;
-    const [from, to] = [flight.from, flight.to].map((peer) => seen.seated.findIndex((member) => member.peer === peer));
+    const [from, to] = [flight.from, flight.to].map((peer) => seen.members.findIndex((member) => member.peer === peer));
     if (from === undefined || to === undefined || from < 0 || to < 0) return;
-    const count = seen.seated.length;
-    const radius = (flight.kind === 'answer' ? 3 : 4.5) * (count > 100 ? 0.6 : 1);
+    const count = seen.members.length;
+    const radius = (flight.kind === 'answer' ? 3 : 4.5) * (count > labelledMax ? 0.6 : 1);
     dots.send({ from: seat(from, count), to: seat(to, count), colour: colours[flight.kind], radius });
   });
   return () => {

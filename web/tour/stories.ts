@@ -97,7 +97,7 @@ async function keepFirst(): Promise<unknown> {
 function chooseOffline(): string {
   const seen = view.peek();
   const primaries = placement.peek()?.primaries ?? [];
-  const others = (seen?.seated ?? []).filter(({ peer, state }) => peer !== seen?.self && state === 'alive');
+  const others = (seen?.members ?? []).filter(({ peer, state }) => peer !== seen?.self && state === 'alive');
   const someTab = others.find((member) => member.class === 'tab');
   const free = others.filter(({ peer }) => !primaries.includes(peer) && isOurs(peer));
   return (someTab ?? free.at(-1) ?? others.at(-1))?.peer ?? '';
@@ -230,7 +230,7 @@ const offlineStory: Story = {
           const others =
             view
               .peek()
-              ?.seated.map(({ peer }) => peer)
+              ?.members.map(({ peer }) => peer)
               .filter((peer) => peer !== cast.offline) ?? [];
           return broken((doing) => doing.split([others, [cast.offline]]));
         },
@@ -262,4 +262,4 @@ const offlineStory: Story = {
 export const stories: readonly Story[] = [quorumStory, deathStory, conflictStory, returnStory, joinStory, offlineStory];
 
 /** Whether the stories can happen in the mesh that is shown. */
-export const canPlay = (): boolean => mesh.value !== undefined && breaking.value !== undefined && (view.value?.seated.length ?? 0) >= 4;
+export const canPlay = (): boolean => mesh.value !== undefined && breaking.value !== undefined && (view.value?.members.length ?? 0) >= 4;

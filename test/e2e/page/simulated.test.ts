@@ -139,12 +139,19 @@ describe('the simulated mesh on the page', { timeout: 120_000 }, () => {
     await page.context().close();
   });
 
-  it('[IN] replays a seed from its link: the same run as in Node.js, event by event', async () => {
-    const options = { seed: 11, peers: 5, ops: 120, clients: 10, faults: ['kill', 'halves', 'delay'], modes: 'strict' } as const;
-    const page = await openPage(browser, peer.url, { path: '/#replay?seed=11&peers=5&ops=120&faults=kill,halves,delay' });
+  it('[IN] replays a seed from the link that `ringmesh sim` tells: the same run as in Node.js, event by event', async () => {
+    const { eventHash, link } = runSimulation({
+      seed: 11,
+      ops: 120,
+      clients: 7,
+      watchers: 2,
+      faults: ['kill', 'halves', 'delay'],
+      codec: true,
+    });
+    const page = await openPage(browser, peer.url, { path: `/${link}` });
     await hurry(page);
     await page.getByText('Every check holds.').waitFor();
-    expect(await page.getByRole('region', { name: 'The run of a seed' }).textContent()).toContain(runSimulation(options).eventHash);
+    expect(await page.getByRole('region', { name: 'The run of a seed' }).textContent()).toContain(eventHash);
     await page.context().close();
   });
 
