@@ -37,6 +37,7 @@ const syncIntervalMs = 1500;
 const gossipDelayMs = 20;
 /** A peer whose ring differs is not asked again and again while the answer is on its way. */
 const compareEveryMs = 50;
+const comparesAtOnce = 8;
 const syncTimeoutMs = 2000;
 /** Of a table that is not larger all is told at once. */
 const tellsAllMax = 64;
@@ -48,6 +49,9 @@ export class Membership implements MembersView {
   readonly #prober: Prober;
   readonly #news = new Set<PeerId>();
   readonly #comparedAt = new Map<PeerId, number>();
+  /** Links to these came up, and the tables were not compared since. */
+  readonly #met = new Set<PeerId>();
+  #comparing = 0;
   readonly #late: LateRemovals;
   readonly #own: OwnRecord;
   /** Of the placement that was told last. */
@@ -125,7 +129,8 @@ export class Membership implements MembersView {
       this.#scheduleSync(now);
       done(now, undefined);
       // Links that came up while the storage was read.
-      for (const peer of this.#options.calls.links()) this.compareWith(now, peer);
+      for (const peer of this.#options.calls.links()) this.#met.add(peer);
+      this.#compareMet(now);
     });
   }
 
@@ -286,15 +291,44 @@ export class Membership implements MembersView {
     this.#sync(now, peer, [], syncTimeoutMs, (then, answer) => this.#compared(then, peer, answer));
   }
 
-  #sync(now: Instant, peer: PeerId, parts: readonly number[], timeoutMs: number, done: (now: Instant, answer: Synced) => void): void {
+  /** Compares with those to whom a link came up, a few at a time: what one of them tells the others need not. */
+  #compareMet(now: Instant): void {
+    const { calls, timers } = this.#options;
+    for (const peer of this.#met) {
+      if (this.#comparing >= comparesAtOnce) return;
+      this.#met.delete(peer);
+      if (!calls.linked(peer)) continue;
+      this.#comparing++;
+      this.#comparedAt.set(peer, now.mono);
+      const next = (then: Instant): void => {
+        this.#comparing--;
+        this.#compareMet(then);
+      };
+      this.#sync(now, peer, [], syncTimeoutMs, (then, answer) => {
+        this.#compared(then, peer, answer);
+        if (answer?.summary === undefined) next(then);
+        else timers.at(then.mono + compareEveryMs, next);
+      });
+    }
+  }
+
+  /** No answer where none came in time. */
+  #sync(
+    now: Instant,
+    peer: PeerId,
+    parts: readonly number[],
+    timeoutMs: number,
+    done: (now: Instant, answer: Synced | undefined) => void,
+  ): void {
     this.#options.calls.ask(now, peer, { type: 'sync', view: this.table.view, parts }, { timeoutMs, ring: '' }, (then, result) => {
-      if (typeof result === 'object' && result.type === 'synced') done(then, result);
+      done(then, typeof result === 'object' && result.type === 'synced' ? result : undefined);
     });
   }
 
   /** Whether another member knows this peer's newest record, and believes it; tells it when it does not. */
   confirm(now: Instant, peer: PeerId, timeoutMs: number, confirmed: () => void): void {
     this.#sync(now, peer, [], timeoutMs, (then, answer) => {
+      if (answer === undefined) return;
       const known = answer.summary?.find((entry) => entry.peer === this.self);
       const { incarnation, sequence } = this.record;
       const isNew = known?.incarnation === incarnation && known.sequence === sequence && known.health !== 'dead' && !known.removed;
@@ -304,13 +338,15 @@ export class Membership implements MembersView {
   }
 
   /** `parts`: the answer tells of these only. */
-  #compared(now: Instant, peer: PeerId, { summary, parts: digests }: Synced, parts?: readonly number[]): void {
+  #compared(now: Instant, peer: PeerId, answer: Synced | undefined, parts?: readonly number[]): void {
+    if (answer === undefined) return;
+    const { summary, parts: digests } = answer;
     if (parts === undefined) this.#own.recognise(now, peer, summary);
     if (summary === undefined) return;
     if (digests.length > 0) {
       const differing = this.table.differingParts(digests);
       if (differing.length === 0) return;
-      this.#sync(now, peer, differing, syncTimeoutMs, (then, answer) => this.#compared(then, peer, answer, differing));
+      this.#sync(now, peer, differing, syncTimeoutMs, (then, told) => this.#compared(then, peer, told, differing));
       return;
     }
     const { ours, theirs } = this.table.difference(summary, parts);
@@ -333,13 +369,12 @@ export class Membership implements MembersView {
   }
 
   linkUp(now: Instant, peer: PeerId): void {
-    this.#comparedAt.delete(peer);
-    this.compareWith(now, peer);
+    this.#met.add(peer);
+    this.#compareMet(now);
   }
 
-  /** A broken link is reason enough to look at once. */
   linkDown(now: Instant, peer: PeerId): void {
-    if (this.believedAlive(peer)) this.#prober.probe(now, peer);
+    this.#prober.lost(now, peer);
   }
 
   /** Serves another peer's indirect probe. */

@@ -28,6 +28,7 @@ const helpers = 3;
 /** How many times longer a peer that is not well waits at most. */
 const patienceMax = 4;
 const linksGraceMs = 3000;
+const lostAtOnce = 8;
 
 export class Prober {
   readonly #self: PeerId;
@@ -39,6 +40,9 @@ export class Prober {
   /** Reports a suspicion to the membership, which spreads it. */
   readonly #accuse: (now: Instant, suspicion: Suspicion) => void;
   #round: PeerId[] = [];
+  /** Links to these broke, and nobody has looked yet. */
+  readonly #lost = new Set<PeerId>();
+  #looksAtLost = 0;
   /** Probes that began before this instant accuse nobody. */
   #trustFrom = 0;
   /** How much longer than usual to wait: 1 when well, rises with late timers and failed probes, falls with answered ones. */
@@ -100,13 +104,34 @@ export class Prober {
     return shuffled;
   }
 
-  /** Asks the target, then others to ask it; accuses it when neither brings an answer. */
-  probe(now: Instant, target: PeerId): void {
+  /** A link broke: that is reason enough to look at once. Of many that break together some are looked at, and of the others these may be told by somebody else meanwhile. */
+  lost(now: Instant, peer: PeerId): void {
+    this.#lost.add(peer);
+    this.#probeLost(now);
+  }
+
+  #probeLost(now: Instant): void {
+    for (const peer of this.#lost) {
+      if (this.#looksAtLost >= lostAtOnce) return;
+      this.#lost.delete(peer);
+      const member = this.#table.get(peer);
+      if (member === undefined || stateOf(member) !== 'alive') continue;
+      this.#looksAtLost++;
+      this.probe(now, peer, (then) => {
+        this.#looksAtLost--;
+        this.#probeLost(then);
+      });
+    }
+  }
+
+  /** Asks the target, then others to ask it; accuses it when neither brings an answer. `done` comes after that. */
+  probe(now: Instant, target: PeerId, done: (now: Instant) => void = () => {}): void {
     const began = now.mono;
     const options = { timeoutMs: this.#times.probeTimeoutMs * this.#patience, ring: '' };
     this.#calls.ask(now, target, { type: 'probe' }, options, (then, result) => {
       this.#feel(result === 'timeout' ? 1 : -1);
-      if (typeof result === 'string') this.#probeThroughOthers(then, target, began);
+      if (typeof result === 'string') this.#probeThroughOthers(then, target, began, done);
+      else done(then);
     });
   }
 
@@ -114,17 +139,30 @@ export class Prober {
     this.#patience = Math.min(patienceMax, Math.max(1, this.#patience + worse));
   }
 
-  #probeThroughOthers(now: Instant, target: PeerId, began: number): void {
-    const others = this.#shuffled([...this.#calls.links()].filter((peer) => peer !== target)).slice(0, helpers);
-    let silent = others.length;
-    if (silent === 0) return this.#suspect(now, target, began);
+  #probeThroughOthers(now: Instant, target: PeerId, began: number, done: (now: Instant) => void): void {
+    const others = this.#someLinked(target);
+    let waiting = others.length;
+    let isAlive = false;
+    const end = (then: Instant): void => {
+      if (!isAlive) this.#suspect(then, target, began);
+      done(then);
+    };
+    if (waiting === 0) return end(now);
     const options = { timeoutMs: 2 * this.#times.probeTimeoutMs * this.#patience, ring: '' };
     for (const other of others) {
       this.#calls.ask(now, other, { type: 'probeFor', target }, options, (then, result) => {
-        const alive = typeof result === 'object' && result.type === 'probed' && result.alive;
-        if (!alive && --silent === 0) this.#suspect(then, target, began);
+        isAlive ||= typeof result === 'object' && result.type === 'probed' && result.alive;
+        if (--waiting === 0) end(then);
       });
     }
+  }
+
+  /** Some peers that can be asked, but not this one. */
+  #someLinked(target: PeerId): PeerId[] {
+    const others = [...this.#calls.links()].filter((peer) => peer !== target);
+    const chosen: PeerId[] = [];
+    while (chosen.length < helpers && others.length > 0) chosen.push(...others.splice(this.#random.below(others.length), 1));
+    return chosen;
   }
 
   #suspect(now: Instant, target: PeerId, began: number): void {

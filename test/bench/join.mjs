@@ -1,11 +1,11 @@
 /**
- * What a join costs those who use the mesh meanwhile: peers with many keys serve a steady load of strict gets and puts (r = w = 2 of n = 3), first among themselves, then
+ * What a join costs those who use the mesh meanwhile: peers with many keys serve a steady load of strict gets and puts (majorities of n), first among themselves, then
  * while another peer joins. Each peer is a process of its own on this machine, with a part of the load.
  *
- *   npm run build && node test/bench/join.mjs [--keys 100000] [--peers 5] [--rate 300] [--size 128]
+ *   npm run build && node test/bench/join.mjs [--keys 100000] [--peers 5] [--rate 300] [--size 128] [--copies 3]
  *
  * Says how the latency of gets changes, how many records moved beside the least that could, how much memory each process had at most, and whether all is well afterwards: every
- * key is read back, lies at its three owners and nowhere else, and the history of the load passes the checkers.
+ * key is read back, lies at its owners and nowhere else, and the history of the load passes the checkers.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -24,11 +24,12 @@ const { values } = parseArgs({
     peers: { type: 'string', default: '5' },
     rate: { type: 'string', default: '300' },
     size: { type: 'string', default: '128' },
+    copies: { type: 'string', default: '3' },
     quiet: { type: 'string', default: '20' },
   },
 });
 const [keys, peers, rate, size, quietSeconds] = [values.keys, values.peers, values.rate, values.size, values.quiet].map(Number);
-const n = 3;
+const n = Number(values.copies);
 const joinMs = 3_600_000;
 const afterwardsMs = 600_000;
 
@@ -51,7 +52,7 @@ try {
   const addresses = [];
   for (let index = 0; index < peers; index++) {
     all.push(new Process(folder, index));
-    addresses.push(await all[index].ask('start', { bootstrap: addresses }));
+    addresses.push(await all[index].ask('start', { bootstrap: addresses, n }));
   }
   const areWhole = async () =>
     (await each('status')).every(({ status, ready, owners }) => status === 'up' && ready && owners === all.length);
@@ -71,7 +72,7 @@ try {
   const joinFrom = Date.now();
   began = performance.now();
   const newcomer = new Process(folder, peers);
-  await newcomer.ask('start', { bootstrap: addresses });
+  await newcomer.ask('start', { bootstrap: addresses, n });
   await until('it owns its places', async () => (await newcomer.ask('status')).status === 'up', joinMs);
   const joinTo = Date.now();
   const joinedIn = seconds(began);

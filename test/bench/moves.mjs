@@ -62,7 +62,7 @@ const isWhole = async () => (await each('status')).every(({ status, ready, owner
 
 async function joins() {
   const peer = new Process(folder, started++);
-  addresses.set(peer, await peer.ask('start', { bootstrap: [...addresses.values()] }));
+  addresses.set(peer, await peer.ask('start', { bootstrap: [...addresses.values()], n }));
   all.push(peer);
   await until('it owns its places, and all agree', isWhole);
   return peer;

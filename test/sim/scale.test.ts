@@ -43,7 +43,7 @@ function costOf(peers: number): { messages: number; bytes: number } {
   };
 }
 
-describe('many peers', () => {
+describe('many peers', { timeout: 180_000 }, () => {
   it('[MB4] [VR3] cost each of them no more than the logarithm of their number, while all of them give dots', () => {
     const [few, many] = [32, 128];
     const [ofFew, ofMany] = [costOf(few), costOf(many)];
