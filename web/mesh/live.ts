@@ -178,8 +178,8 @@ export class LiveMesh implements Mesh {
 
   async #look(): Promise<void> {
     const home = this.#home;
-    const lives = this.#supervisor?.look().catch(() => undefined);
-    const [status, members, connections] = await Promise.all([home.status(), home.members(), home.connections(), lives]);
+    void this.#supervisor?.look().catch(() => undefined);
+    const [status, members, connections] = await Promise.all([home.status(), home.members(), home.connections()]);
     const known = this.view.value;
     const ring = known?.ring.digest === status.ringDigest ? known.ring : await home.ring();
     if (home === this.#own) this.#ownPeer = status.peer;

@@ -30,6 +30,8 @@ export async function connectSupervisor(): Promise<Supervisor | undefined> {
   return supervisor;
 }
 
+const lookWithinMs = 4000;
+
 export class Supervisor implements Breaking {
   readonly lives = signal<ReadonlyMap<string, Life>>(new Map());
   readonly sides = signal<readonly (readonly string[])[] | undefined>(undefined);
@@ -53,9 +55,10 @@ export class Supervisor implements Breaking {
   remove = (peer: string): Promise<void> => this.#do(peer, 'remove');
   add = (): Promise<void> => this.#send('POST', '/peers');
   heal = (): Promise<void> => this.#send('POST', '/heal');
-  split = (sides: readonly (readonly string[])[]): Promise<void> => this.#send('POST', '/split', { sides });
+  split = (sides: readonly (readonly string[])[]): Promise<void> =>
+    this.#send('POST', '/split', { body: JSON.stringify({ sides }), headers: { 'Content-Type': 'application/json' } });
 
-  look = (): Promise<void> => this.#send('GET', '');
+  look = (): Promise<void> => this.#send('GET', '', { signal: AbortSignal.timeout(lookWithinMs) });
 
   #do(peer: string, act: string): Promise<void> {
     const name = this.#names.get(peer);
@@ -63,13 +66,10 @@ export class Supervisor implements Breaking {
     return this.#send('POST', `/peers/${name}/${act}`);
   }
 
-  async #send(method: string, path: string, body?: unknown): Promise<void> {
+  async #send(method: string, path: string, { headers, ...init }: RequestInit = {}): Promise<void> {
     const { url, token } = this.#invitation;
-    const response = await fetch(`${url}/v1/demo${path}`, {
-      method,
-      headers: { Authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    }).catch(() => {
+    const all = { Authorization: `Bearer ${token}`, ...(headers as Record<string, string> | undefined) };
+    const response = await fetch(`${url}/v1/demo${path}`, { method, headers: all, ...init }).catch(() => {
       throw new MeshProblem('OFFLINE', 'The demo’s supervisor does not answer. Is `ringmesh demo` still running?');
     });
     const answer = (await response.json()) as SupervisorState & { error?: { code: string; message: string } };
