@@ -18,7 +18,6 @@ import { relayServer } from './adapters/libp2p-relayed.ts';
 import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
 import type { DurabilityClass, MeshPeer } from './api.ts';
-import { peerId } from './core/ids.ts';
 import { Mesh } from './mesh.ts';
 import {
   checkPeerOptions,
@@ -52,7 +51,7 @@ export interface NodePeerOptions extends Omit<PeerOptions, 'weight'> {
   readonly class?: DurabilityClass;
   /** Peers to have no connection with, asked again and again: what there is with them is closed. Default: none. */
   readonly refuse?: (peer: string) => boolean;
-  /** The whole id of a dead member whose place on the ring this peer takes when it joins. */
+  /** A dead member, by its id or an end of it that no other has, whose place on the ring this peer takes when it joins. */
   readonly replaces?: string;
   /** Base URL of this peer's HTTP gateway, told to the others. */
   readonly gateway?: string;
@@ -94,7 +93,7 @@ async function startPeer(options: PlacedOptions, storage: Storage, identity: Key
       durableMin,
       founder: bootstrap.length === 0,
       removeAfterMs: removeAfter(options),
-      ...(options.replaces === undefined ? {} : { replaces: peerId(options.replaces) }),
+      ...(options.replaces === undefined ? {} : { replaces: options.replaces }),
       identity,
       self: describeSelf(options, selfDefaults(identity, storage)),
       times: probeTimes(options),

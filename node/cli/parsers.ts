@@ -51,6 +51,14 @@ export function classSeconds(text: string, previous: readonly ClassTime[] = []):
   return [...previous, ...found];
 }
 
+/** A member's id, or the end of it as members are shown, with or without the dots. */
+export function memberEnd(text: string): string {
+  const end = text.replace(/^…/, '');
+  if (!/^[1-9A-HJ-NP-Za-km-z]{8,64}$/.test(end))
+    throw new InvalidArgumentError('Expected the id of a member, or its last 8 characters at least.');
+  return end;
+}
+
 export function truth(text: string): boolean {
   if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return true;
   if (['0', 'false', 'no', 'off', ''].includes(text.toLowerCase())) return false;

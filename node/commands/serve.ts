@@ -6,7 +6,7 @@
 import { Command, Option } from 'commander';
 import { configOption, examples } from '../cli/client-command.ts';
 import type { ConfigFile } from '../cli/config-file.ts';
-import { classSeconds, list, port, weight, wholeNumber } from '../cli/parsers.ts';
+import { classSeconds, list, memberEnd, port, weight, wholeNumber } from '../cli/parsers.ts';
 import type { ServeSettings } from '../server/settings.ts';
 
 type PeerCommand = Command & { configuration?: ConfigFile };
@@ -49,7 +49,7 @@ const peerCommand = (name: string): Command =>
         'remove dead members of a class after a while, repeatable (default: tab=900, ephemeral=60)',
       ).argParser(classSeconds),
     )
-    .addOption(new Option('--replace <peer>', 'take the place of this dead member: its whole id').hideHelp())
+    .addOption(new Option('--replace <peer>', 'take the place of this dead member').argParser(memberEnd).hideHelp())
     .addOption(configOption());
 
 async function run(options: ServeSettings, command: PeerCommand): Promise<void> {
@@ -96,14 +96,14 @@ ${examples('ringmesh join /ip4/127.0.0.1/tcp/7500 --data ./data/six --port 7405'
 
 export const replaceCommand = peerCommand('replace')
   .description('run a new peer that takes the place of a dead member')
-  .argument('<dead-peer>', 'its whole id: ringmesh members --long')
+  .argument('<dead-peer>', 'its id, or the end of it as `ringmesh members` shows it', memberEnd)
   .argument('<address>', 'a peer of the mesh: the multiaddr that it prints at its start')
   .addHelpText(
     'after',
     `
 The new peer gets the tokens of the dead one, so that nothing moves but its copies of what that one
 owned. If the dead one comes back after all, it joins anew, with an empty store.
-${examples('ringmesh replace 12D3KooW… /ip4/127.0.0.1/tcp/7500 --data ./data/new')}`,
+${examples('ringmesh replace Yh3kQ8fa /ip4/127.0.0.1/tcp/7500 --data ./data/new')}`,
   )
   .action((replace: string, address: string, options: ServeSettings, command: PeerCommand) =>
     run({ ...options, replace, bootstrap: [address, ...(options.bootstrap ?? [])] }, command),

@@ -35,8 +35,8 @@ export interface OwnRecordOptions {
   readonly founder: boolean;
   /** An incarnation at which the last run of this very store was seen. A store that remembers it needs no others to recognise it. */
   readonly witnessed?: number;
-  /** The dead member whose place this peer is to take. */
-  readonly replaces?: PeerId | undefined;
+  /** The dead member whose place this peer is to take: its id, or an end of it that no other member has. */
+  readonly replaces?: string | undefined;
   /** What has come of the question what others remember of this peer. Called once. */
   readonly recognised: (standing: Standing) => void;
   /** Others remember this peer as an owner, and its store does not: it has to copy what it owns. */
@@ -167,7 +167,8 @@ export class OwnRecord {
   #takesPlace(): boolean {
     const { replaces, emit } = this.#options;
     if (replaces === undefined || this.#record.status !== 'joining' || this.#record.replaces !== undefined) return true;
-    const member = this.#table.get(replaces);
+    const named = [...this.#table.all()].filter(({ signed }) => signed.record.peer.endsWith(replaces));
+    const member = named.length === 1 ? named[0] : undefined;
     if (member !== undefined && stateOf(member) === 'dead') {
       const { joined, weight, seat, peer } = member.signed.record;
       this.#record = { ...this.#record, weight, seat: seat ?? peer, replaces: { peer, joined } };
@@ -176,7 +177,7 @@ export class OwnRecord {
     const state = member === undefined ? 'unknown' : stateOf(member);
     if (state !== this.#waitsToReplace && (member !== undefined || this.#recognisedBy.size > 0)) {
       this.#waitsToReplace = state;
-      emit({ type: 'replacing', peer: replaces, state });
+      emit({ type: 'replacing', peer: member?.signed.record.peer ?? replaces, state });
     }
     return false;
   }

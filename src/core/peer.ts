@@ -56,8 +56,8 @@ export interface PeerOptions {
   readonly random: Random;
   /** There is nobody to join: the first member of a cluster. Default: it joins others. */
   readonly founder?: boolean;
-  /** The dead member whose place this peer is to take when it joins. */
-  readonly replaces?: PeerId | undefined;
+  /** The dead member whose place this peer is to take when it joins: its id, or an end of it that no other member has. */
+  readonly replaces?: string | undefined;
   /** For how long a member of a class may be dead before it is removed. */
   readonly removeAfterMs?: RemoveAfter | undefined;
   /** When tombstones go (TS1). */

@@ -87,7 +87,7 @@ describe('an elastic mesh', { timeout: 180_000 }, () => {
       data: join(folder.path, 'peer-6'),
       label: 'host-6',
       bootstrap: bootstrap(),
-      flags: ['--replace', dead.id],
+      flags: ['--replace', dead.id.slice(-8)],
     });
     peers.push(next);
     await owns(next);
@@ -117,6 +117,7 @@ describe('an elastic mesh', { timeout: 180_000 }, () => {
     expect((await http(peer(0).url, 'DELETE', '/v1/members/nobody')).status).toBe(400);
     expect((await http(peer(0).url, 'GET', '/v1/plan?action=fly')).status).toBe(400);
     expect((await run(['remove', 'nobody', '--gateway', peer(0).url])).code).toBe(2);
+    expect((await run(['replace', 'nobody', ...bootstrap()])).stderr).toContain('its last 8 characters');
     const { code, stderr } = await run(['remove', peer(1).id, '--gateway', peer(0).url]);
     expect([code, stderr]).toEqual([2, expect.stringContaining('is alive')]);
     expect(await stateOf(peer(1), peer(0))).toBe('alive');
