@@ -51,7 +51,7 @@ export interface BrowserPeerOptions extends PeerOptions {
 
 const defaultWeight = 32;
 /** With how many other tabs to keep in touch: what concerns the others goes through Node.js peers. */
-const tabLinksMax = 16;
+const tabLinksMax = 8;
 const zone = 'browser';
 
 /** What a peer lives on. */

@@ -128,20 +128,24 @@ export class AntiEntropy {
 
   #next(now: Instant): void {
     if (this.#running) return;
-    const next = this.#ordered.shift() ?? this.#fromBackground();
+    const next = this.#ordered.shift() ?? this.#fromBackground(now);
     if (next === undefined) return;
     this.#running = true;
     this.#run(now, next, next.order.counts, nothing);
   }
 
-  #fromBackground(): Waiting | undefined {
+  #fromBackground(now: Instant): Waiting | undefined {
     for (const peer of this.#waiting) {
       this.#waiting.delete(peer);
-      if (!this.#isComparable(peer)) continue;
-      const done = (now: Instant, { failure }: ExchangeResult): void => {
-        if (failure !== undefined) this.#later(now, peer, retryMs);
+      if (!this.#isComparable(peer)) {
+        // It has come back, and is held for dead until its first word is heard.
+        if (this.#env.calls.linked(peer) && !this.#env.members.believedAlive(peer)) this.#later(now, peer, retryMs);
+        continue;
+      }
+      const done = (then: Instant, { failure }: ExchangeResult): void => {
+        if (failure !== undefined) this.#later(then, peer, retryMs);
         // Whoever fails comes again in its turn, and keeps nobody else waiting.
-        this.#comparedAt.set(peer, now.mono);
+        this.#comparedAt.set(peer, then.mono);
       };
       return { order: { peer, counts: this.#env.replica.records.trees.replicaCounts, done }, run: undefined, aborted: false };
     }

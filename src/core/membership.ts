@@ -14,7 +14,7 @@ import { memberKey, peerOfRemovalKey, prefixRange, removalKey } from './layout.t
 import { limits } from './limits.ts';
 import { encodeSigned, readSigned } from './member-codec.ts';
 import { isGone, type Member, MemberTable, stateOf, summaryOf, type TableOptions } from './member-table.ts';
-import type { Answer, MemberRecord, MemberStatus, Notice, Removal, Rumors, Suspicion, Synced } from './messages.ts';
+import type { Answer, MemberRecord, MemberStatus, Notice, Removal, Rumors, SignedMember, Suspicion, Synced } from './messages.ts';
 import { OwnRecord, type OwnRecordOptions } from './own-record.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
@@ -35,6 +35,10 @@ export interface MembershipOptions extends TableOptions, OwnRecordOptions {
 
 const syncIntervalMs = 1500;
 const gossipDelayMs = 20;
+/** What others may be about to gossip, too, waits for up to so much longer: mostly one of them is enough. */
+const hesitationMs = 200;
+/** How many of those that hear a suspicion as gossip tell the accused. */
+const tellers = 3;
 /** A peer whose ring differs is not asked again and again while the answer is on its way. */
 const compareEveryMs = 50;
 const comparesAtOnce = 8;
@@ -42,12 +46,17 @@ const syncTimeoutMs = 2000;
 /** Of a table that is not larger all is told at once. */
 const tellsAllMax = 64;
 
+/** Where news is known besides: nowhere yet, at some other peers, or everywhere, for it came as gossip. */
+type Reach = 'here' | 'elsewhere' | 'everywhere';
+
 export class Membership implements MembersView {
   readonly self: PeerId;
   readonly table: MemberTable;
   readonly #options: MembershipOptions;
   readonly #prober: Prober;
+  /** Of whom there is something to gossip, and when. */
   readonly #news = new Set<PeerId>();
+  #gossipAt = Infinity;
   readonly #comparedAt = new Map<PeerId, number>();
   /** Links to these came up, and the tables were not compared since. */
   readonly #met = new Set<PeerId>();
@@ -63,9 +72,14 @@ export class Membership implements MembersView {
     this.table = new MemberTable(options);
     this.#late = new LateRemovals(this.self, this.table, options.removeAfterMs);
     const { calls, timers, random, times } = options;
-    const accuse = (now: Instant, suspicion: Suspicion): void => this.#hearSuspicion(now, suspicion);
+    // All that heard of a suspicion count down, and come to the end of it at the same time.
+    const accuse = (now: Instant, suspicion: Suspicion): void => this.#hearSuspicion(now, suspicion, suspicion.dead ? 'elsewhere' : 'here');
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
-    this.#own = new OwnRecord(options, this.table, (now, signed) => void this.#accept(now, this.self, () => this.table.accept(signed)));
+    this.#own = new OwnRecord(
+      options,
+      this.table,
+      (now, signed) => void this.#accept(now, this.self, 'here', () => this.table.accept(signed)),
+    );
   }
 
   get placement(): Placement {
@@ -142,7 +156,7 @@ export class Membership implements MembersView {
 
   /** Whoever is replaced has no place any more from the moment at which the other one is an owner. */
   #noticeReplaced(now: Instant, { status, replaces }: MemberRecord): void {
-    if (status !== 'joining' && replaces !== undefined) this.#hearRemoval(now, replaces);
+    if (status !== 'joining' && replaces !== undefined) this.#hearRemoval(now, replaces, 'elsewhere');
   }
 
   /** The n of the buckets that this peer has records of: told to all, so that whoever joins knows what to copy. */
@@ -158,16 +172,16 @@ export class Membership implements MembersView {
     if (state !== 'dead') {
       return new MeshError('OPTION_INVALID', `${peer} is ${state}: let it leave, or stop it, and remove it when it is seen dead`);
     }
-    this.#hearRemoval(now, { peer, joined: member.signed.record.joined });
+    this.#hearRemoval(now, { peer, joined: member.signed.record.joined }, 'here');
     return undefined;
   }
 
-  #hearRemoval(now: Instant, removal: Removal): void {
+  #hearRemoval(now: Instant, removal: Removal, reach: Reach): void {
     if (removal.peer === this.self) {
       if (removal.joined >= this.record.joined) this.#options.evicted();
       return;
     }
-    this.#accept(now, removal.peer, () => {
+    this.#accept(now, removal.peer, reach, () => {
       if (!this.table.remove(removal)) return false;
       this.#options.disk.write(
         [{ key: removalKey(removal.peer), value: fromByteString(`${removal.joined}` as ByteString) }],
@@ -198,12 +212,12 @@ export class Membership implements MembersView {
   }
 
   /** Runs a change of the table and does what it asks for: persist, connect, spread, report. */
-  #accept(now: Instant, peer: PeerId, change: () => boolean): boolean {
+  #accept(now: Instant, peer: PeerId, reach: Reach, change: () => boolean): boolean {
     const before = this.table.get(peer);
     if (!change()) return false;
     const member = this.table.get(peer);
     if (member === undefined) return false;
-    this.#spread(now, peer);
+    if (reach !== 'everywhere') this.#spread(now, peer, reach === 'here' ? 0 : this.#options.random.below(hesitationMs));
     if (before?.signed !== member.signed) this.#learned(member);
     const state = stateOf(member);
     if (before === undefined || stateOf(before) !== state) {
@@ -229,35 +243,54 @@ export class Membership implements MembersView {
       connect(signed.record.peer, signed.record.addresses);
   }
 
-  hear(now: Instant, rumors: Rumors): void {
-    for (const removal of rumors.removals) this.#hearRemoval(now, removal);
-    for (const signed of rumors.members) {
-      if (signed.record.peer === this.self) this.#own.hear(now, signed);
-      else if (this.#accept(now, signed.record.peer, () => this.table.accept(signed))) this.#noticeReplaced(now, signed.record);
-    }
-    for (const suspicion of rumors.suspicions) this.#hearSuspicion(now, suspicion);
+  /** What comes as gossip all others hear, too: it is told to nobody any more. */
+  gossiped(now: Instant, rumors: Rumors): void {
+    this.#hear(now, rumors, 'everywhere');
+    for (const signed of rumors.members) if (this.#saysAll(rumors, signed)) this.#news.delete(signed.record.peer);
   }
 
-  #hearSuspicion(now: Instant, suspicion: Suspicion): void {
+  #saysAll({ suspicions, removals }: Rumors, { record: { peer, incarnation, sequence } }: SignedMember): boolean {
+    const known = this.table.get(peer);
+    if (known === undefined) return false;
+    const { signed, health, removed } = known;
+    const isNewest = signed.record.incarnation === incarnation && signed.record.sequence === sequence;
+    const isSuspected = suspicions.some((suspicion) => suspicion.peer === peer && suspicion.dead === (health === 'dead'));
+    return isNewest && (health === 'alive' || isSuspected) && (!removed || removals.some((removal) => removal.peer === peer));
+  }
+
+  #hear(now: Instant, rumors: Rumors, reach: Reach): void {
+    for (const removal of rumors.removals) this.#hearRemoval(now, removal, reach);
+    for (const signed of rumors.members) {
+      if (signed.record.peer === this.self) this.#own.hear(now, signed);
+      else if (this.#accept(now, signed.record.peer, reach, () => this.table.accept(signed))) this.#noticeReplaced(now, signed.record);
+    }
+    for (const suspicion of rumors.suspicions) this.#hearSuspicion(now, suspicion, reach);
+  }
+
+  #hearSuspicion(now: Instant, suspicion: Suspicion, reach: Reach): void {
     if (suspicion.peer === this.self) {
       this.#own.refute(now, suspicion.incarnation);
       return;
     }
-    if (!this.#accept(now, suspicion.peer, () => this.table.suspect(suspicion))) return;
+    if (!this.#accept(now, suspicion.peer, reach, () => this.table.suspect(suspicion))) return;
     if (!suspicion.dead) this.#prober.countDown(now, suspicion);
     // The accused hears it at first hand, to refute it soon.
-    this.#tell(suspicion.peer, [suspicion.peer]);
+    if (reach !== 'everywhere' || this.#options.random.below(this.table.size) < tellers) this.#tell(suspicion.peer, [suspicion.peer]);
   }
 
-  #spread(now: Instant, peer: PeerId): void {
-    if (this.#news.size === 0) {
-      this.#options.timers.at(now.mono + gossipDelayMs, () => {
-        const rumors = this.#rumorsOf([...this.#news]);
-        this.#news.clear();
-        this.#options.gossip(rumors);
-      });
-    }
+  #spread(now: Instant, peer: PeerId, hesitateMs: number): void {
     this.#news.add(peer);
+    const at = now.mono + gossipDelayMs + hesitateMs;
+    if (this.#gossipAt <= at) return;
+    this.#gossipAt = at;
+    this.#options.timers.at(at, () => {
+      if (this.#gossipAt !== at) return;
+      this.#gossipAt = Infinity;
+      if (this.#news.size === 0) return;
+      const rumors = this.#rumorsOf([...this.#news]);
+      this.#news.clear();
+      this.#options.gossip(rumors);
+    });
   }
 
   #rumorsOf(peers: readonly PeerId[]): Rumors {
@@ -364,7 +397,7 @@ export class Membership implements MembersView {
   }
 
   noticed(now: Instant, from: PeerId, notice: Notice): void {
-    this.hear(now, notice.rumors);
+    this.#hear(now, notice.rumors, 'elsewhere');
     if (notice.wanted.length > 0) this.#tell(from, notice.wanted);
   }
 

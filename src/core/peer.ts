@@ -308,7 +308,7 @@ export class Peer {
   }
 
   gossiped(now: Instant, rumors: Rumors): void {
-    if (this.#started) this.membership.hear(now, rumors);
+    if (this.#started) this.membership.gossiped(now, rumors);
     this.#turn(now);
   }
 

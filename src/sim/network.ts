@@ -38,7 +38,7 @@ interface Frame {
   readonly generation: number;
 }
 
-/** To how many peers gossip goes at once where there are too many links to walk along all of them. */
+/** To how many peers each one passes gossip on where there are too many links to walk along all of them. */
 const fanOut = 6;
 const backoffMinMs = 100;
 const backoffMaxMs = 5000;
@@ -187,23 +187,38 @@ export class SimNetwork {
   /** Floods to all that a chain of sound links leads to. */
   publish(who: number, rumors: Rumors): void {
     const parcel = packRumors(rumors, this.#options.codec);
+    if (this.#formed !== undefined) return this.#forward(parcel, who, who, new Set([who]));
+    for (const [to, hops] of this.#reachable(who))
+      this.#gossip(parcel, to, hops, () => this.#endpoints[to]?.gossip(this.#name(who), parcel.content));
+  }
+
+  /** From each peer that it reaches to some others, as long as it is new to them. */
+  #forward(parcel: ReturnType<typeof packRumors>, origin: number, by: number, reached: Set<number>): void {
+    for (const to of this.#someLinked(by)) {
+      this.#gossip(parcel, to, 1, () => {
+        if (reached.has(to)) return;
+        reached.add(to);
+        this.#endpoints[to]?.gossip(this.#name(origin), parcel.content);
+        this.#forward(parcel, origin, to, reached);
+      });
+    }
+  }
+
+  #gossip(parcel: Parcel<Rumors>, to: number, hops: number, arrive: () => void): void {
     const [least, most] = this.#options.latencyMs;
-    for (const [to, hops] of this.#formed !== undefined ? this.#someReachable(who) : this.#reachable(who)) {
-      this.counters.gossipSent++;
-      this.counters.gossipBytes += sizeOf(parcel);
-      if (happens(this.#random, this.faults.gossipLoss)) {
-        this.counters.gossipLost++;
-        continue;
-      }
-      const copies = happens(this.#random, this.faults.gossipDuplicate) ? 2 : 1;
-      this.counters.gossipDuplicated += copies - 1;
-      for (let copy = 0; copy < copies; copy++) {
-        // A second copy may come much later, after newer gossip.
-        const late = copy > 0 || happens(this.#random, this.faults.delay) ? between(this.#random, 20, 2000) : 0;
-        const latency = skewed(this.#random, least, most) * hops + late;
-        const arrive = (): void => this.#endpoints[to]?.gossip(this.#name(who), parcel.content);
-        this.#world.after(latency, 'gossip', to, arrive, sizeOf(parcel));
-      }
+    this.counters.gossipSent++;
+    this.counters.gossipBytes += sizeOf(parcel);
+    if (happens(this.#random, this.faults.gossipLoss)) {
+      this.counters.gossipLost++;
+      return;
+    }
+    const copies = happens(this.#random, this.faults.gossipDuplicate) ? 2 : 1;
+    this.counters.gossipDuplicated += copies - 1;
+    for (let copy = 0; copy < copies; copy++) {
+      // A second copy may come much later, after newer gossip.
+      const late = copy > 0 || happens(this.#random, this.faults.delay) ? between(this.#random, 20, 2000) : 0;
+      const latency = skewed(this.#random, least, most) * hops + late;
+      this.#world.after(latency, 'gossip', to, arrive, sizeOf(parcel));
     }
   }
 
@@ -225,16 +240,16 @@ export class SimNetwork {
     return hops;
   }
 
-  #someReachable(who: number): Map<number, number> {
-    const hops = new Map<number, number>();
+  #someLinked(who: number): Set<number> {
+    const some = new Set<number>();
     for (let i = 0; i < fanOut; i++) {
       const to = this.#random.below(this.#names.length);
       if (to === who) continue;
       const link = this.#link(who, to);
       const { up, cuts } = sideOf(link, who);
-      if (link.open && up && cuts === 0) hops.set(to, 1);
+      if (link.open && up && cuts === 0) some.add(to);
     }
-    return hops;
+    return some;
   }
 
   /** Holds back all frames of one direction until as many `mend`s. Without `patient` the link is given up for dead after a while. */

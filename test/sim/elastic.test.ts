@@ -157,7 +157,7 @@ describe('leaving', () => {
     cluster.peer(5).start();
     cluster.world.runUntil(() => cluster.whole, 20_000);
     cluster.peer(2).request({ type: 'leave' }, () => {});
-    cluster.world.runUntil(() => statusOf(cluster, 2) === 'leaving', 1000);
+    cluster.world.runUntil(() => cluster.peer(3).core?.membership.table.get(cluster.peer(2).id)?.signed.record.status === 'leaving', 1000);
     cluster.peer(2).kill();
     cluster.world.runFor(3000);
     cluster.peer(2).start();

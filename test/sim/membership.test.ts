@@ -37,6 +37,26 @@ describe('a mesh comes together', () => {
     expect(digests[0]).toBe(digests[1]);
   });
 
+  it.each(seeds)('[MB4] news are gossiped a few times, not by everyone that hears them (seed %i)', (seed) => {
+    const peers = 20;
+    const cluster = mesh({ seed, peers });
+    cluster.world.runFor(1000);
+    let published = 0;
+    const publish = cluster.network.publish.bind(cluster.network);
+    cluster.network.publish = (who, rumors) => {
+      published++;
+      publish(who, rumors);
+    };
+    cluster.peer(7).kill();
+    expect(cluster.world.runUntil(() => cluster.peers.every(({ up, index }) => !up || cluster.view(index, 7) === 'dead'), 20_000)).toBe(
+      true,
+    );
+    cluster.world.runFor(1000);
+    // A suspicion, then a death that all find out at the same time.
+    expect(published).toBeLessThan(peers / 2);
+    expect(published).toBeGreaterThan(1);
+  });
+
   it('[MB1] who hears of many members at once makes their ring once', () => {
     const founders = 40;
     const cluster = newCluster({ peers: founders + 1, bootstrap: 0, founders });
