@@ -95,6 +95,7 @@ describe('the life of a request', () => {
     let open = (): void => {};
     gateway.peer.gate = new Promise<void>((resolve) => (open = resolve));
     const socket = connect(gateway.server.port, '127.0.0.1', () => socket.write(`GET ${key('a')} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
+    socket.on('error', () => {});
     await expect.poll(() => gateway.peer.signals.length).toBe(1);
     socket.destroy();
     await expect.poll(() => gateway.peer.signals[0]?.aborted).toBe(true);
