@@ -39,6 +39,8 @@ const gossipDelayMs = 20;
 const hesitationMs = 200;
 /** How many of those that hear a suspicion as gossip tell the accused. */
 const tellers = 3;
+/** More news than this from one peer are not gossiped again: comparisons bring them to whoever lacks them. */
+const gossipedAtOnceMax = 16;
 /** A peer whose ring differs is not asked again and again while the answer is on its way. */
 const compareEveryMs = 50;
 const comparesAtOnce = 8;
@@ -397,7 +399,8 @@ export class Membership implements MembersView {
   }
 
   noticed(now: Instant, from: PeerId, notice: Notice): void {
-    this.#hear(now, notice.rumors, 'elsewhere');
+    // Whoever hears of so many at once comes late to a mesh that knows them.
+    this.#hear(now, notice.rumors, notice.rumors.members.length > gossipedAtOnceMax ? 'everywhere' : 'elsewhere');
     if (notice.wanted.length > 0) this.#tell(from, notice.wanted);
   }
 
