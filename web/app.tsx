@@ -15,7 +15,7 @@ import { RequestForm } from './parts/request-form.tsx';
 import { ThisTab } from './parts/this-tab.tsx';
 import { Time } from './parts/time.tsx';
 import { startTour, telling, Tour } from './tour/tour.tsx';
-import { colouring, type Colouring, Ring, useSoundChoice } from './ring/ring.tsx';
+import { ColourKey, colouring, type Colouring, Ring, useSoundChoice } from './ring/ring.tsx';
 import { go, settings, simulationAddress, source } from './source.ts';
 import { mesh, problem, tab, type Tab, view } from './state.ts';
 import { nameIn, standingOf } from './mesh/view.ts';
@@ -33,8 +33,8 @@ export function App() {
         <Card id="ring" title="The ring" aside={<ColourChoice />}>
           <Ring />
           <Place />
-          <p class="note">
-            Each stripe is a place on the ring, in the colour of the peer that owns it. Point at a peer to see its stripes alone.
+          <p class="note colours">
+            <ColourKey />
           </p>
         </Card>
         <Doings />

@@ -2,8 +2,8 @@
 
 import { useSignal } from '@preact/signals';
 import type { Life } from '../mesh/types.ts';
-import { memberIn, nameIn } from '../mesh/view.ts';
-import { attempt, breaking, chosen, view } from '../state.ts';
+import { memberIn, nameIn, standingOf } from '../mesh/view.ts';
+import { attempt, breaking, chosen, ledger, told, view } from '../state.ts';
 import { Button, PeerName } from './bits.tsx';
 import { Moved } from './moved.tsx';
 
@@ -131,7 +131,20 @@ function WholeMesh() {
         {sides === undefined
           ? 'The mesh is in one piece.'
           : `Split: ${sides.map((side) => side.map((peer) => nameIn(seen, peer)).join(', ')).join('  |  ')}`}
+        <Joining />
       </p>
     </fieldset>
   );
+}
+
+/** Why the ring has not changed yet. */
+function Joining() {
+  void told.value;
+  const seen = view.value;
+  const coming = seen?.members.filter((member) => standingOf(member) === 'joining') ?? [];
+  return coming.map(({ peer }) => {
+    const waitsFor = ledger.transfers.find(({ by }) => by === peer)?.waitsFor ?? '';
+    const why = waitsFor === '' ? 'it copies what it will own' : `it waits for ${nameIn(seen, waitsFor)}, which must hear of it`;
+    return ` ${nameIn(seen, peer)} is joining: ${why}.`;
+  });
 }

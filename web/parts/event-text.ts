@@ -70,6 +70,8 @@ export function eventLine(event: MeshEvent, view: MeshView | undefined, by: stri
         tone: 'good',
         text: `${here} and ${nameIn(view, event.peer)} compared their trees: ${plural(event.different, 'key')} differed and ${event.different === 1 ? 'is' : 'are'} equal now`,
       };
+    case 'cleared':
+      return { tone: 'plain', text: `${here} dropped ${plural(event.keys, 'record')} that others own now` };
     case 'reaped':
       return { tone: 'plain', text: `${plural(event.keys, 'deleted key')} forgotten everywhere` };
     case 'amnesia':

@@ -169,7 +169,7 @@ function DescentRow({ level, compared, different, reached, y }: Row & { readonly
   const x = scaleLinear([0, Math.max(1, count - 1)], count === 1 ? [48, 48] : [6, 90]);
   return (
     <g class={reached ? 'reached' : ''}>
-      <line x1="48" x2="48" y1={y - rowHeight} y2={y} visibility={reached && level !== 'all' ? 'visible' : 'hidden'} />
+      <line x1="48" x2="48" y1={y - rowHeight + 5} y2={y - 5} visibility={reached && level !== 'all' ? 'visible' : 'hidden'} />
       {Array.from({ length: count }, (_, index) => (
         <circle key={index} cx={x(index)} cy={y} r={level === 'leaf' ? 3 : 4} class={different > 0 ? 'differs' : ''} />
       ))}

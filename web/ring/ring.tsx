@@ -30,6 +30,25 @@ function hueOf(member: MemberView, by: Colouring): number {
   return by === 'state' ? stateHues[standingOf(member)] : peerHue(member.peer);
 }
 
+/** What the colours stand for, where it is not the peers themselves: those that are to be seen now. */
+export function ColourKey() {
+  const by = colouring.value;
+  const members = view.value?.members ?? [];
+  if (by === 'peer')
+    return <>Each stripe is a place on the ring, in the colour of the peer that owns it. Point at a peer to see its stripes alone.</>;
+  const words = new Map(members.map((member) => [by === 'class' ? member.class : standingOf(member), hueOf(member, by)]));
+  return (
+    <>
+      Each stripe is a place on the ring, in the colour of its peer’s {by}:{' '}
+      {[...words].map(([word, hue]) => (
+        <span key={word} class="peer" style={{ '--hue': hue }}>
+          <span class="swatch" aria-hidden="true" /> {word}{' '}
+        </span>
+      ))}
+    </>
+  );
+}
+
 /** Bound to the element: who is lit changes with each move of the pointer, and draws nothing else anew. */
 const ringLook = computed(() => (lit.value === undefined ? 'ring' : 'ring focused'));
 

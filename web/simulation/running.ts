@@ -30,6 +30,7 @@ export class RunningMesh {
   #pace: Pace = { speed: 1, running: true };
   #chances: Chances | undefined;
   #told: Told[] = [];
+  #early: Told[] = [];
   #viewer: string | undefined;
   #ringDigest = '';
   #changed = true;
@@ -77,8 +78,8 @@ export class RunningMesh {
     const ofMembers = event.type === 'member' || event.type === 'ring' || event.type === 'link';
     if (ofMembers && by !== this.#viewer) return;
     if (ofMembers) this.#changed = true;
-    // The clocks of simulated peers differ; the page shows the time of the world.
-    this.#told.push({ by, event: { ...event, at: this.#started.cluster.world.nowMs } });
+    // The clocks of simulated peers differ; the page shows the time of the world. Of members it is told after a look that names them.
+    (ofMembers ? this.#early : this.#told).push({ by, event: { ...event, at: this.#started.cluster.world.nowMs } });
   }
 
   async #live(): Promise<never> {
@@ -133,6 +134,8 @@ export class RunningMesh {
     if (!this.#isUp(this.#viewer)) this.#viewer = this.#started.cluster.peers.find((peer) => peer.serving)?.id;
     const seen = this.#viewer === undefined ? undefined : this.#seenBy(this.#viewer);
     this.#post({ type: 'look', look: { seen, lives, sides } });
+    this.#told.push(...this.#early);
+    this.#early = [];
     this.#tellTime();
   }
 
