@@ -4,8 +4,8 @@
  *
  *   npm run build && node test/bench/moves.mjs [--moves 20] [--keys 20000] [--size 1024] [--peers 5] [--rate 100] [--seed 1]
  *
- * Says how long each move took, and whether all is well in the end: every key lies at its three owners and nowhere else and is read back, the history of the load passes the checkers,
- * and no folder holds much more than a record's share of what it held at the beginning.
+ * Says how long each move took, and whether all is well in the end: every key lies at its three owners and nowhere else and is read back, the history of the load passes the checkers;
+ * and how large the folders are, before and after.
  */
 
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
