@@ -52,7 +52,8 @@ export interface OwnRecordOptions {
 const aloneMs = 2000;
 /** How long members that know of no owner wait for one to appear, before the first of them begins a cluster; alone it waits longer. */
 const foundMs = 700;
-const foundAloneMs = 5000;
+/** Long: rings that were begun apart cannot promise fresh reads while they merge, and a first link may take its time. */
+const foundAloneMs = 30_000;
 /** How often a peer looks whether the member is known to be dead whose place it is to take. */
 const replaceLookMs = 200;
 

@@ -148,7 +148,7 @@ describe('leaving', () => {
   it('[TR3] the last owner may not leave', () => {
     const cluster = new Cluster(new World(1), { peers: 1, partitions: 64 });
     cluster.peer(0).start();
-    cluster.world.runUntil(() => statusOf(cluster, 0) === 'up', 20_000);
+    cluster.world.runUntil(() => statusOf(cluster, 0) === 'up', 40_000);
     expect(cluster.ask(0, { type: 'leave' })).toMatchObject({ type: 'failed', error: { code: 'OPTION_INVALID' } });
   });
 
