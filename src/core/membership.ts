@@ -180,7 +180,7 @@ export class Membership implements MembersView {
 
   #hearRemoval(now: Instant, removal: Removal, reach: Reach): void {
     if (removal.peer === this.self) {
-      if (removal.joined >= this.record.joined) this.#options.evicted();
+      if (removal.joined >= this.record.joined) this.#options.evicted(removal.joined);
       return;
     }
     this.#accept(now, removal.peer, reach, () => {

@@ -41,8 +41,8 @@ export interface OwnRecordOptions {
   readonly recognised: (standing: Standing) => void;
   /** Others remember this peer as an owner, and its store does not: it has to copy what it owns. */
   readonly forgot: () => void;
-  /** This peer has been removed from the cluster: what it stores is not to be trusted any more. */
-  readonly evicted: () => void;
+  /** This peer has been removed from the cluster, with whoever began to join in this incarnation or before: what it stores is not to be trusted any more. */
+  readonly evicted: (joined: number) => void;
   readonly timers: Timers;
   readonly disk: Disk;
   readonly emit: (event: CoreEvent) => void;
@@ -130,10 +130,12 @@ export class OwnRecord {
   /** Takes up the part that it had in an earlier run. Who left or was removed joins anew: its store was emptied. */
   #goOn(known: Known): void {
     const { incarnation, status, joined, counts = [], seat, replaces, weight } = known;
-    const next = incarnation + 1;
-    if (status === 'left' || joined <= (this.#table.removal(this.#self)?.joined ?? -1)) {
+    const removed = this.#table.removal(this.#self)?.joined ?? -1;
+    if (status === 'left' || joined <= removed) {
+      // A store that was set back may remember less than the removal names.
+      const next = Math.max(incarnation, removed) + 1;
       this.#record = { ...this.#record, incarnation: next, joined: next };
-    } else this.#record = { ...this.#record, incarnation: next, status, joined, counts, seat, replaces };
+    } else this.#record = { ...this.#record, incarnation: incarnation + 1, status, joined, counts, seat, replaces };
     // Who replaced somebody has as many tokens as that one.
     if (seat !== undefined && weight !== undefined) this.#record = { ...this.#record, weight };
   }
@@ -191,7 +193,8 @@ export class OwnRecord {
   recognise(now: Instant, by: PeerId, summary: readonly MemberSummary[] | undefined): void {
     if (this.#hasAppeared) return;
     const known = summary?.find(({ peer }) => peer === this.#self);
-    if (known?.removed === true && known.joined >= this.#record.joined && this.#remembered !== undefined) return this.#options.evicted();
+    if (known?.removed === true && known.joined >= this.#record.joined && this.#remembered !== undefined)
+      return this.#options.evicted(known.joined);
     if (known !== undefined && known.incarnation > (this.#remembered?.incarnation ?? -1)) {
       this.#takeBack({ ...known, incarnation: Math.max(this.#record.incarnation - 1, known.incarnation) });
       return this.#appear(now, 'setBack');

@@ -138,7 +138,7 @@ export class Peer {
       ...options,
       founder: options.founder ?? false,
       forgot: () => this.#takeover.forgot(),
-      evicted: () => this.#evicted(),
+      evicted: (joined) => this.#evicted(joined),
       timers,
       calls: this.calls,
       disk: this.#disk,
@@ -392,8 +392,7 @@ export class Peer {
   }
 
   /** It stores what this peer may not go on with: its next start empties the store. */
-  #evicted(): void {
-    const { joined } = this.membership.record;
+  #evicted(joined: number): void {
     const value = fromByteString(`${joined}` as ByteString);
     this.#disk.write([{ key: removalKey(this.membership.self), value }], () => this.#outbox.push({ type: 'evicted' }));
   }

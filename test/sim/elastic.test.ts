@@ -222,4 +222,9 @@ describe('members that come and go under every fault', () => {
     });
     expect(violations).toEqual([]);
   });
+
+  it('[MB2] [VR3] a removed member whose store remembers less than the removal names joins anew all the same', () => {
+    const { violations } = runSimulation({ seed: 40300, peers: 13, ops: 400, faults: ['leave', 'remove', 'silentRollback'] });
+    expect(violations).toEqual([]);
+  });
 });
