@@ -8,68 +8,18 @@
  * Node.js peer, which has weight 0, only introduces them.
  */
 
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { chromium } from 'playwright';
 import { createPeer } from 'ringmesh/node';
 import { WebSocketServer } from 'ws';
+
+import { listen, median, openBrowser, patienceMs, until, webSockets } from './fixtures/tab-pages.mjs';
 
 const rounds = Number(process.argv[2] ?? 5);
 const operations = Number(process.argv[3] ?? 100);
 const bytes = 1024;
-const patienceMs = 60_000;
 
-const folder = await mkdtemp(join(tmpdir(), 'ringmesh-bench-'));
-const module = await readFile(new URL('../../dist/browser/ringmesh.js', import.meta.url));
-const script = 'import { createPeer } from "/ringmesh.js"; globalThis.createPeer = createPeer;';
-const server = createServer((request, response) => {
-  const isScript = request.url.endsWith('.js');
-  response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
-  response.end(
-    request.url === '/ringmesh.js' ? module : isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>',
-  );
-});
+const { server, url, folder, openTab, close } = await openBrowser();
 new WebSocketServer({ server }).on('connection', (socket) => socket.on('message', (message) => socket.send(message)));
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
-const url = `http://127.0.0.1:${server.address().port}/`;
-
-const browser = await chromium.launch({
-  executablePath: [chromium.executablePath(), '/usr/bin/chromium'].find(existsSync),
-  args: [
-    ...['--no-sandbox', '--disable-gpu', '--disable-features=WebRtcHideLocalIpsWithMdns', '--allow-loopback-in-peer-connection'],
-    '--disable-background-timer-throttling',
-  ],
-});
-
-/** A page of a browser profile of its own, where WebRTC may use loopback. */
-async function openPage() {
-  const profile = await browser.newContext();
-  await profile.grantPermissions(['camera', 'microphone'], { origin: url });
-  const page = await profile.newPage();
-  await page.goto(url);
-  await page.waitForFunction(() => globalThis.createPeer !== undefined);
-  return page;
-}
-
-async function openTab(options) {
-  const page = await openPage();
-  await page.evaluate(async (given) => void (globalThis.peer = await globalThis.createPeer(given)), options);
-  return page;
-}
-
-async function until(what, condition) {
-  const deadline = performance.now() + patienceMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${patienceMs} ms: ${what}`);
-    await wait(100);
-  }
-}
 
 /** Waits until so many own the ring in the eyes of the tab, and it reaches all of them by this transport. */
 const awaitRing = (page, members, transport) =>
@@ -121,8 +71,6 @@ const measure = (page, count, size) =>
     [count, size],
   );
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-
 async function report(path, page) {
   await measure(page, 50, bytes);
   const medians = { echo: [], put: [], get: [] };
@@ -138,8 +86,6 @@ async function report(path, page) {
   line('get R=2', get);
 }
 
-const listen = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'];
-const webSockets = (peers) => peers.flatMap((peer) => peer.status().addresses).filter((address) => address.includes('/ws'));
 console.log(`medians of ${rounds} rounds of ${operations} operations, ${bytes} bytes each, one at a time`);
 
 {
@@ -176,7 +122,6 @@ console.log(`medians of ${rounds} rounds of ${operations} operations, ${bytes} b
   await awaitRing(page, 3, 'webrtc');
   await connectEcho(page, keepers[0]);
   await report('WebRTC', page);
-  await browser.close();
   await relay.close();
 }
 
@@ -212,7 +157,5 @@ async function connectEcho(from, to) {
   }, answer);
 }
 
-server.close();
-server.closeAllConnections();
-await rm(folder, { recursive: true, force: true });
+await close();
 process.exit(0);

@@ -59,7 +59,11 @@ function useCopies(): Copies {
   return copies ?? new Map<string, Copy>();
 }
 
-const candidates = (placed: Placement): string[] => [...placed.primaries, ...placed.fallbacks.slice(0, fallbacksAsked)];
+/** A dead fallback can neither be asked nor have stood in since it died. */
+function candidates({ primaries, fallbacks }: Placement): string[] {
+  const living = fallbacks.filter((peer) => memberIn(view.value, peer)?.state !== 'dead');
+  return [...primaries, ...living.slice(0, fallbacksAsked)];
+}
 
 function CopyTable({ placed, copies }: { readonly placed: Placement; readonly copies: Copies }) {
   const rows = candidates(placed).filter((peer) => placed.primaries.includes(peer) || hasVersions(copies.get(peer)));
