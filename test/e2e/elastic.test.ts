@@ -124,7 +124,11 @@ describe('an elastic mesh', { timeout: 180_000 }, () => {
     const mistaken = await startPeer({ label: 'host-9', bootstrap: bootstrap(), flags: ['--replace', peer(1).id] });
     try {
       const waits = `"type":"replacing","peer":"${peer(1).id}","state":"alive"`;
-      await until('it says why it waits', () => mistaken.running.output().includes(waits));
+      await until('it says why it waits', () => {
+        const output = mistaken.running.output();
+        if (output.includes(waits)) return true;
+        throw new Error(output.slice(-1500));
+      });
     } finally {
       await mistaken.stop();
     }
