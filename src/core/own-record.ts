@@ -56,6 +56,8 @@ const foundMs = 700;
 const foundAloneMs = 30_000;
 /** How often a peer looks whether the member is known to be dead whose place it is to take. */
 const replaceLookMs = 200;
+/** It goes on saying why it waits: nobody may have listened yet when it began. */
+const replaceTellMs = 5000;
 
 /** What others tell of this peer. */
 type Known = Pick<MemberRecord, 'incarnation' | 'status' | 'joined'> & Partial<MemberRecord>;
@@ -75,6 +77,7 @@ export class OwnRecord {
   readonly #recognisedBy = new Set<PeerId>();
   /** Why it does not take the place that it is to take, as it was told last. */
   #waitsToReplace = '';
+  #toldWaitingAt = -Infinity;
 
   constructor(options: OwnRecordOptions, table: MemberTable, publish: (now: Instant, signed: SignedMember) => void) {
     this.#options = options;
@@ -157,7 +160,7 @@ export class OwnRecord {
   /** Takes its place in the mesh, once. What the others say from then on may be what this run has told them. */
   #appear(now: Instant, standing: Standing): void {
     if (this.#hasAppeared) return;
-    if (!this.#takesPlace()) {
+    if (!this.#takesPlace(now)) {
       this.#options.timers.at(now.mono + replaceLookMs, (then) => this.#appear(then, standing));
       return;
     }
@@ -167,7 +170,7 @@ export class OwnRecord {
   }
 
   /** Joins in the place of a dead member. False while that cannot be: it says why, and looks again. */
-  #takesPlace(): boolean {
+  #takesPlace(now: Instant): boolean {
     const { replaces, emit } = this.#options;
     if (replaces === undefined || this.#record.status !== 'joining' || this.#record.replaces !== undefined) return true;
     const named = [...this.#table.all()].filter(({ signed }) => signed.record.peer.endsWith(replaces));
@@ -178,8 +181,10 @@ export class OwnRecord {
       return true;
     }
     const state = member === undefined ? 'unknown' : stateOf(member);
-    if (state !== this.#waitsToReplace && (member !== undefined || this.#recognisedBy.size > 0)) {
+    const isDue = state !== this.#waitsToReplace || now.mono - this.#toldWaitingAt >= replaceTellMs;
+    if (isDue && (member !== undefined || this.#recognisedBy.size > 0)) {
       this.#waitsToReplace = state;
+      this.#toldWaitingAt = now.mono;
       emit({ type: 'replacing', peer: member?.signed.record.peer ?? replaces, state });
     }
     return false;
