@@ -14,9 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { checkHistory } from 'ringmesh/sim';
-
-import { mib, Process, reasonsOf, say, seconds, until } from './fixtures/join-mesh.mjs';
+import { mib, Process, say, seconds, tellPlaces, tellVerdict, until } from './fixtures/join-mesh.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -98,27 +96,9 @@ try {
   say(`joined in ${joinedIn}, ${copied} records copied: ${(copied / ideal).toFixed(2)} of ${n} keys / ${peers + 1} peers`);
   await tellMemory('while it joined');
 
-  began = performance.now();
-  const counts = [];
-  const areInPlace = async () => {
-    counts.splice(0, Infinity, ...(await each('held')));
-    return counts.reduce((sum, count) => sum + count) === n * held;
-  };
-  await until('every key lies at its owners only', areInPlace, afterwardsMs).catch((error) => say(`NOT WELL: ${error.message}`));
-  say(
-    `records at each peer: ${counts.join(', ')}; in all ${counts.reduce((sum, count) => sum + count)} = ${n} x ${held}, after ${seconds(began)}`,
-  );
-  began = performance.now();
-  const wrong = await each('verify', (index) => ({ from: index, to: keys, step: all.length, size }));
-  say(`read back in ${seconds(began)}: ${wrong.reduce((sum, count) => sum + count)} of ${keys} keys are wrong`);
-  const rows = [...work, ...(await each('hot')).flat()];
-  const failed = work.filter(({ status }) => status !== 'ok');
-  const violations = checkHistory(rows);
+  await tellPlaces(all, held, n, afterwardsMs);
+  await tellVerdict(all, work, { keys, size });
   await tellMemory('afterwards');
-  say(
-    `history of ${rows.length} rows, ${failed.length} operations not ok${reasonsOf(failed)}: ${violations.length === 0 ? 'every check holds' : 'VIOLATED'}`,
-  );
-  for (const violation of violations.slice(0, 10)) say(JSON.stringify(violation));
 } finally {
   for (const peer of all) peer.end();
   await rm(folder, { recursive: true, force: true });

@@ -13,9 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { checkHistory } from 'ringmesh/sim';
-
-import { mib, Process, reasonsOf, say, seconds, until } from './fixtures/join-mesh.mjs';
+import { mib, Process, say, seconds, tellPlaces, tellVerdict, until } from './fixtures/join-mesh.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -77,17 +75,6 @@ async function leaves(peer) {
   await until('all agree', isWhole);
 }
 
-/** Every key at its owners and nowhere else, so many records a peer. */
-async function places(held) {
-  let counts = [];
-  const areInPlace = async () => {
-    counts = await each('held');
-    return counts.reduce((sum, count) => sum + count) === n * held;
-  };
-  await until('every key lies at its owners only', areInPlace, afterwardsMs).catch((error) => say(`NOT WELL: ${error.message}`));
-  return counts;
-}
-
 async function tellSizes(counts) {
   const sizes = await Promise.all(all.map(({ name }) => folderBytes(join(folder, name))));
   all.forEach(({ name }, index) =>
@@ -99,7 +86,7 @@ try {
   for (let index = 0; index < peers; index++) await joins();
   await each('load', (index) => ({ from: index, to: keys, step: peers, size }));
   say(`${keys} keys of ${size} bytes on ${peers} peers:`);
-  await tellSizes(await places(keys));
+  await tellSizes(await tellPlaces(all, keys, n, afterwardsMs));
   await each('work', () => ({ rate: rate / peers }));
   say(`${rate} operations a second, a fifth of them puts, and ${moves} moves:`);
   for (let move = 0; move < moves; move++) {
@@ -111,22 +98,8 @@ try {
   }
   for (const work of await each('endWork')) rows.push(...work.rows);
   const held = keys + new Set(rows.filter(({ op }) => op === 'put').map(({ key }) => key)).size;
-  let began = performance.now();
-  const counts = await places(held);
-  say(
-    `records at each peer: ${counts.join(', ')}; in all ${counts.reduce((sum, count) => sum + count)} = ${n} x ${held}, after ${seconds(began)}`,
-  );
-  await tellSizes(counts);
-  began = performance.now();
-  const wrong = await each('verify', (index) => ({ from: index, to: keys, step: all.length, size }));
-  say(`read back in ${seconds(began)}: ${wrong.reduce((sum, count) => sum + count)} of ${keys} keys are wrong`);
-  const history = [...rows, ...(await each('hot')).flat()];
-  const failed = rows.filter(({ status }) => status !== 'ok');
-  const violations = checkHistory(history);
-  say(
-    `history of ${history.length} rows, ${failed.length} operations not ok${reasonsOf(failed)}: ${violations.length === 0 ? 'every check holds' : 'VIOLATED'}`,
-  );
-  for (const violation of violations.slice(0, 10)) say(JSON.stringify(violation));
+  await tellSizes(await tellPlaces(all, held, n, afterwardsMs));
+  await tellVerdict(all, rows, { keys, size });
 } finally {
   for (const peer of all) peer.end();
   await rm(folder, { recursive: true, force: true });

@@ -71,6 +71,12 @@ function hear(table: MemberTable, news: News): boolean {
   return 'suspicion' in news ? table.suspect(news.suspicion) : table.remove(news.removal);
 }
 
+function tableOf(heard: readonly News[]): MemberTable {
+  const table = newTable();
+  for (const news of heard) hear(table, news);
+  return table;
+}
+
 /** Everybody repeats everything until nobody learns anything. */
 function hearUntilQuiet(table: MemberTable, news: readonly News[]): void {
   for (let rounds = 0; news.map((each) => hear(table, each)).some(Boolean); rounds++) expect(rounds).toBeLessThan(4);
@@ -117,9 +123,7 @@ describe('the member table', () => {
     holds(
       200,
       fc.property(inTwoOrders(fc.array(fc.record({ member: aMember }), { maxLength: 16 })), ([one, other]) => {
-        const [a, b] = [newTable(), newTable()];
-        for (const news of one) hear(a, news);
-        for (const news of other) hear(b, news);
+        const [a, b] = [tableOf(one), tableOf(other)];
         expect(a.summary()).toEqual(naiveSummary(one));
         expect(b.summary()).toEqual(a.summary());
         expect(b.view).toBe(a.view);
@@ -171,9 +175,7 @@ describe('the member table', () => {
     holds(
       200,
       fc.property(someNews, someNews, (one, other) => {
-        const [a, b] = [newTable(), newTable()];
-        for (const news of one) hear(a, news);
-        for (const news of other) hear(b, news);
+        const [a, b] = [tableOf(one), tableOf(other)];
         const parts = a.differingParts(b.parts);
         expect(parts.length === 0).toBe(a.view === b.view);
         expect(b.differingParts(a.parts)).toEqual(parts);
@@ -189,9 +191,7 @@ describe('the member table', () => {
     holds(
       200,
       fc.property(someNews, someNews, (one, other) => {
-        const [a, b] = [newTable(), newTable()];
-        for (const news of one) hear(a, news);
-        for (const news of other) hear(b, news);
+        const [a, b] = [tableOf(one), tableOf(other)];
         const { ours, theirs } = a.difference(b.summary());
         tell(b, rumorsOf(a, ours));
         tell(a, rumorsOf(b, theirs));

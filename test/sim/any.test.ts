@@ -74,7 +74,7 @@ describe('a put at level any', () => {
 
   for (const [who, weight, afterMs, role] of [
     ['of weight 0', 0, 1000, 'fallback'],
-    ['without a place yet', 32, 1000, 'fallback'],
+    ['without a place yet', 32, 25_000, 'fallback'],
     ['with a ring of its own', 32, 40_000, 'primary'],
   ] as const) {
     it(`[QR8] by a peer ${who} that has never met anyone is kept for whoever will be a primary`, () => {
