@@ -1,8 +1,8 @@
 /** The transports of a tab: WebSocket to Node.js peers, through them to other tabs, and WebRTC between tabs where the browser has it. */
 
-import { webRTC } from '@libp2p/webrtc';
 import type { Libp2pInit } from 'libp2p';
 import { Reservations } from './libp2p-relayed.ts';
+import { meshWebRtc } from './libp2p-webrtc.ts';
 import { meshWebSockets } from './libp2p-websockets.ts';
 
 export interface TabTransports {
@@ -22,6 +22,6 @@ export function tabTransports(iceServers: readonly RTCIceServer[]): TabTransport
   const hasWebRtc = typeof globalThis.RTCPeerConnection === 'function';
   const listen = hasWebRtc ? [...reservations.listen, '/webrtc'] : reservations.listen;
   const transports: NonNullable<Libp2pInit['transports']> = [meshWebSockets(), reservations.transport];
-  if (hasWebRtc) transports.push(webRTC({ rtcConfiguration: { iceServers: [...iceServers] } }));
+  if (hasWebRtc) transports.push(meshWebRtc({ rtcConfiguration: { iceServers: [...iceServers] } }));
   return { transports, listen, reservations, webRtc: hasWebRtc };
 }

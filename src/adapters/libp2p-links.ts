@@ -11,7 +11,6 @@
  */
 
 import type { Connection, Libp2p, PeerId as Libp2pPeerId, Stream } from '@libp2p/interface';
-import { peerIdFromString } from '@libp2p/peer-id';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { MeshError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
@@ -21,7 +20,7 @@ import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
 import { FrameReader } from './libp2p-framing.ts';
 import { updateWindowRarely } from './libp2p-muxer.ts';
-import { isRelayed, isRelayedAddress, pathOf, webRtcAddress } from './libp2p-paths.ts';
+import { isRelayed, isRelayedAddress, parsePeerId, pathOf, webRtcAddress, withPeer } from './libp2p-paths.ts';
 import { FrameWriter } from './libp2p-writer.ts';
 
 export interface LinksOptions {
@@ -64,6 +63,9 @@ interface Link {
   timer: ReturnType<typeof setTimeout> | undefined;
   callFailures: number;
   callTimer: ReturnType<typeof setTimeout> | undefined;
+  calling: boolean;
+  /** What the last call led to. */
+  called: Connection | undefined;
 }
 
 const openTimeoutMs = 5000;
@@ -76,6 +78,8 @@ const relayedBackoffMaxMs = 60_000;
 const relayedPatienceMs = 2000;
 const callTimeoutMs = 15_000;
 const callBackoffMaxMs = 5 * 60_000;
+/** Who comes back is called soon, however often it was called in vain while it was away. */
+const callFailuresKept = 2;
 const linksMax = 65_536;
 const forgottenMax = 4096;
 const connectionsPerPeerMax = 4;
@@ -234,6 +238,8 @@ export class Links {
       timer: undefined,
       callFailures: 0,
       callTimer: undefined,
+      calling: false,
+      called: undefined,
     };
     this.#links.set(peer, link);
     return link;
@@ -304,6 +310,10 @@ export class Links {
     this.#upCount++;
     this.#options.handlers.up(link.peer);
     for (const incoming of link.unread.splice(0)) goOn(incoming);
+    link.callFailures = Math.min(link.callFailures, callFailuresKept);
+    clearTimeout(link.callTimer);
+    link.callTimer = undefined;
+    link.called = undefined;
     this.#callSoon(link);
   }
 
@@ -345,26 +355,30 @@ export class Links {
   /** Calls a peer for WebRTC while it is reached through a relay only; again and again, but ever more rarely. */
   #callSoon(link: Link): void {
     const isCallable = link.isRelayedOnly && link.connection !== undefined && isRelayed(link.connection) && this.#dialsFirst(link);
-    if (this.#closed || !isCallable || link.callTimer !== undefined) return;
+    const isCalled = link.callTimer !== undefined || link.calling || link.called?.status === 'open';
+    if (this.#closed || !isCallable || isCalled) return;
     const delayMs = link.callFailures === 0 ? 0 : backoffMs(link.callFailures + 3, callBackoffMaxMs);
     link.callTimer = setTimeout(() => {
-      void this.#call(link).finally(() => {
-        link.callTimer = undefined;
+      link.callTimer = undefined;
+      link.calling = true;
+      void this.#call(link).then((called) => {
+        link.calling = false;
+        link.called = called;
+        called?.addEventListener('close', () => this.#callSoon(link), { once: true });
         this.#callSoon(link);
       });
     }, delayMs);
   }
 
-  async #call(link: Link): Promise<void> {
+  async #call(link: Link): Promise<Connection | undefined> {
     const { connection } = link;
-    if (connection === undefined || !isRelayed(connection) || connection.status !== 'open') return;
+    if (connection === undefined || !isRelayed(connection) || connection.status !== 'open') return undefined;
     link.callFailures++;
     try {
-      const signal = AbortSignal.timeout(callTimeoutMs);
-      const direct = await this.#options.node.dial(webRtcAddress(connection), { signal, force: true });
-      direct.addEventListener('close', () => this.#callSoon(link), { once: true });
+      return await this.#options.node.dial(webRtcAddress(connection), { signal: AbortSignal.timeout(callTimeoutMs), force: true });
     } catch (error) {
       if (!this.#closed) this.#options.report({ type: 'dial-failed', peer: link.peer, error: `WebRTC: ${errorText(error)}` });
+      return undefined;
     }
   }
 
@@ -457,19 +471,4 @@ function readAfter(before: Stream, next: Stream): void {
 
 function goOn(stream: Stream): void {
   if (stream.readStatus === 'paused') stream.resume();
-}
-
-function parsePeerId(peer: PeerId): Libp2pPeerId | undefined {
-  try {
-    const id = peerIdFromString(peer);
-    return id.toString() === peer ? id : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {
-  const named = address.getComponents().findLast((component) => component.name === 'p2p')?.value;
-  // The last part of a relayed address names the peer behind the relay, if it names any.
-  return named === peer ? address : address.encapsulate(`/p2p/${peer}`);
 }

@@ -3,9 +3,14 @@
  * before libp2p takes it. Used where a transport does something on a socket that costs or hurts, and has no option against it.
  */
 
-import type { MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface';
+import type { MultiaddrConnection, StreamMuxerFactory, Transport, Upgrader } from '@libp2p/interface';
 
-type Mend = (connection: MultiaddrConnection) => void;
+/** With what a connection becomes one of libp2p. */
+interface Upgrade {
+  readonly muxerFactory?: StreamMuxerFactory | undefined;
+}
+
+type Mend = (connection: MultiaddrConnection, upgrade: Upgrade) => void;
 
 /** The pieces that a connection hands to its socket at once. */
 export interface Pieces extends Iterable<Uint8Array> {
@@ -26,14 +31,14 @@ export function mended(transport: Transport, mend: Mend): Transport {
   return transport;
 }
 
-function mendedUpgrader(upgrader: Upgrader, mend: Mend): Upgrader {
+export function mendedUpgrader(upgrader: Upgrader, mend: Mend): Upgrader {
   const own: Pick<Upgrader, 'upgradeInbound' | 'upgradeOutbound'> = {
     upgradeInbound(connection, options) {
-      mend(connection);
+      mend(connection, options ?? {});
       return upgrader.upgradeInbound(connection, options);
     },
     upgradeOutbound(connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeOutbound']>[1]) {
-      mend(connection);
+      mend(connection, options ?? {});
       return upgrader.upgradeOutbound(connection, options);
     },
   };

@@ -3,9 +3,11 @@
  * WebRTC one as soon as there is one.
  */
 
-import type { Connection } from '@libp2p/interface';
+import type { Connection, PeerId as Libp2pPeerId } from '@libp2p/interface';
+import { peerIdFromString } from '@libp2p/peer-id';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { multiaddr } from '@multiformats/multiaddr';
+import type { PeerId } from '../core/ids.ts';
 import type { Path } from '../ports.ts';
 
 const circuit = 'p2p-circuit';
@@ -33,4 +35,19 @@ export function pathOf(connection: Connection): Omit<Path, 'peer'> {
   if (!isRelayed(connection)) return { relay: undefined, transport, direction };
   const relay = remoteAddr.getComponents().find((component) => component.name === 'p2p')?.value;
   return { relay: relay ?? '', transport, direction };
+}
+
+export function parsePeerId(peer: PeerId): Libp2pPeerId | undefined {
+  try {
+    const id = peerIdFromString(peer);
+    return id.toString() === peer ? id : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function withPeer(address: Multiaddr, peer: PeerId): Multiaddr {
+  const named = address.getComponents().findLast((component) => component.name === 'p2p')?.value;
+  // The last part of a relayed address names the peer behind the relay, if it names any.
+  return named === peer ? address : address.encapsulate(`/p2p/${peer}`);
 }
