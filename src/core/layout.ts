@@ -107,12 +107,12 @@ export function recordsRange(partition: number, partitions: number, limit: numbe
   return { from: after === undefined ? bytes(`r${u32Bytes(partition * span)}`) : bytes(`${after}\0`), to, limit };
 }
 
-/** The records whose positions fall into one leaf of a partition. */
-export function leafRecordsRange(partition: number, leaf: number, partitions: number): StorageRange {
+/** The records in the leaves `first` to `last` (numbers across partitions) from `after` (exclusive) on. */
+export function leavesRange(first: number, last: number, partitions: number, limit: number, after?: ByteString): StorageRange {
   const span = 2 ** 32 / partitions / leafCount;
-  const start = (partition * leafCount + leaf) * span;
-  const to = start + span === 2 ** 32 ? bytes('s') : bytes(`r${u32Bytes(start + span)}`);
-  return { from: bytes(`r${u32Bytes(start)}`), to, limit: limits.digestsMax };
+  const end = (last + 1) * span;
+  const to = end >= 2 ** 32 ? bytes('s') : bytes(`r${u32Bytes(end)}`);
+  return { from: after === undefined ? bytes(`r${u32Bytes(first * span)}`) : bytes(`${after}\0`), to, limit };
 }
 
 /** The index entries of a bucket's keys that begin with `prefix`, after the key `after`. */

@@ -9,10 +9,10 @@
 import type { Disk, StorageChange, StorageRange } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
-import { addressOfRecordKey, dueKey, indexKey, leafRecordsRange, recordKey, recordsRange } from './layout.ts';
-import { leafNumber, leafOf } from './merkle.ts';
+import { addressOfRecordKey, dueKey, indexKey, leavesRange, recordKey, recordsRange } from './layout.ts';
+import { emptyDigest, leafCount, leafNumber, leafOf, recordDigest } from './merkle.ts';
 import { decodeRecord, deletedAt, emptyRecord, encodeRecord, expiryOf, type RecordSet, replicaCountIn } from './record.ts';
-import { type LeafRecord, type ReadLeaf, Recounts, sumOf } from './recounts.ts';
+import { type LeafContent, type LeafRecord, Recounts, sumOf } from './recounts.ts';
 import { partitionOf } from './ring.ts';
 import { type Held, Trees } from './trees.ts';
 
@@ -20,11 +20,15 @@ const countPage = 1000;
 /** What one page may keep a thread busy with. */
 const pageRecords = 200;
 const pageBytes = 1024 * 1024;
+/** Records of a few leaves that nobody asked for are read sooner than the disk is asked again. */
+const leavesBetweenMax = 8;
 
 export interface RecordsPage {
   readonly entries: readonly (readonly [Address, Held | MeshError])[];
-  /** The row after which the next page begins. Undefined when there are no more. */
+  /** The row after which the next page begins. Undefined when there is nothing on this one. */
   readonly last: ByteString | undefined;
+  /** Whether there may be another page. */
+  readonly more: boolean;
 }
 
 type Use<T> = (now: Instant, result: T | MeshError) => void;
@@ -62,7 +66,7 @@ export class Records {
     this.#recounts = new Recounts({
       disk,
       trees: this.trees,
-      read: this.#readLeaf,
+      read: (leaf, done) => this.#readLeaves(leaf, leaf, done),
       isBusy: (leaf) => this.#isBusy(leaf),
     });
   }
@@ -77,16 +81,14 @@ export class Records {
     this.#disk.read([recordKey(address)], (now, rows) => use(now, rows instanceof MeshError ? rows : heldIn(rows[0])));
   }
 
-  /** The last committed states of several keys; one damaged record fails them all, for it must not look absent (VR4). */
-  readMany(addresses: readonly Address[], use: Use<readonly RecordSet[]>): void {
+  /** The last committed states of several keys, the damaged ones with their error: they must not look absent (VR4). */
+  readMany(addresses: readonly Address[], use: Use<readonly (RecordSet | MeshError)[]>): void {
     this.#disk.read(addresses.map(recordKey), (now, rows) => {
       if (rows instanceof MeshError) return use(now, rows);
-      const records: RecordSet[] = [];
-      for (const row of rows) {
+      const records = rows.map((row) => {
         const held = heldIn(row);
-        if (held instanceof MeshError) return use(now, held);
-        records.push(held.record);
-      }
+        return held instanceof MeshError ? held : held.record;
+      });
       use(now, records);
     });
   }
@@ -102,14 +104,25 @@ export class Records {
       slot.waiting.push(use);
       return;
     }
-    const leaf = leafNumber(this.#partition(address), leafOf(address.position, this.#partitions));
-    const opened: Slot = { n, leaf, held: undefined, damage: undefined, waiting: [use], writes: 0, failed: false };
+    const opened: Slot = {
+      n,
+      leaf: this.#leafNumber(address),
+      held: undefined,
+      damage: undefined,
+      waiting: [use],
+      writes: 0,
+      failed: false,
+    };
     this.#slots.set(address.name, opened);
     this.#load(address, opened);
   }
 
   #partition(address: Address): number {
     return partitionOf({ partitions: this.#partitions }, address.position);
+  }
+
+  #leafNumber(address: Address): number {
+    return leafNumber(this.#partition(address), leafOf(address.position, this.#partitions));
   }
 
   /**
@@ -207,16 +220,59 @@ export class Records {
       this.#slots.delete(address.name);
   }
 
-  /** The records with this n in one leaf of a partition, without damaged ones. When they do not add up to the leaf, it is counted anew. */
-  inLeaf(partition: number, leaf: number, n: number, done: Use<readonly LeafRecord[]>): void {
-    this.#readLeaf(partition, leaf, (now, found) => {
-      if (found instanceof MeshError) return done(now, found);
-      const records = found.records.filter((held) => held.n === n);
-      const tree = this.trees.loaded(partition, n);
-      const isWrong = tree !== undefined && found.whole && sumOf(records, n) !== tree.leaf(leaf);
-      if (isWrong) this.#recounts.doubt(leafNumber(partition, leaf));
-      done(now, records);
-    });
+  /** The records with this n in some leaves, numbered across partitions, without damaged ones. Leaves to which they do not add up are counted anew. */
+  inLeaves(now: Instant, leaves: readonly number[], n: number, done: Use<readonly LeafRecord[]>): void {
+    const records: LeafRecord[] = [];
+    const wanted = new Set(leaves);
+    const spans = this.#spansOf(leaves, n);
+    const next = (then: Instant, index: number): void => {
+      const span = spans[index];
+      if (span === undefined) return done(then, records);
+      this.#readLeaves(span.first, span.last, (later, found) => {
+        if (found instanceof MeshError) return done(later, found);
+        const byLeaf = new Map<number, LeafRecord[]>();
+        for (const record of found.records) {
+          const leaf = this.#leafNumber(record.address);
+          if (record.n !== n || !wanted.has(leaf)) continue;
+          records.push(record);
+          const others = byLeaf.get(leaf);
+          if (others === undefined) byLeaf.set(leaf, [record]);
+          else others.push(record);
+        }
+        for (let leaf = span.first; leaf <= span.last; leaf++) {
+          if (wanted.has(leaf)) this.#checkSum(leaf, n, byLeaf.get(leaf) ?? []);
+        }
+        next(later, index + 1);
+      });
+    };
+    next(now, 0);
+  }
+
+  /** Leaves of a partition with few others between them that have records are read in one go. */
+  #spansOf(leaves: readonly number[], n: number): { first: number; last: number }[] {
+    const spans: { first: number; last: number }[] = [];
+    for (const leaf of [...leaves].sort((a, b) => a - b)) {
+      const span = spans.at(-1);
+      if (span !== undefined && this.#filledBetween(span.last, leaf, n) <= leavesBetweenMax) span.last = leaf;
+      else spans.push({ first: leaf, last: leaf });
+    }
+    return spans;
+  }
+
+  #filledBetween(before: number, leaf: number, n: number): number {
+    const partition = Math.floor(leaf / leafCount);
+    if (partition !== Math.floor(before / leafCount)) return Infinity;
+    const tree = this.trees.loaded(partition, n);
+    let filled = 0;
+    for (let between = before + 1; between < leaf; between++) {
+      if (tree === undefined || tree.leaf(between % leafCount) !== emptyDigest) filled++;
+    }
+    return filled;
+  }
+
+  #checkSum(leaf: number, n: number, records: readonly LeafRecord[]): void {
+    const tree = this.trees.loaded(Math.floor(leaf / leafCount), n);
+    if (tree !== undefined && sumOf(records, n) !== tree.leaf(leaf % leafCount)) this.#recounts.doubt(leaf);
   }
 
   /** Counts a leaf anew that seems to be wrong. `done` is told whether it was, once it is put right; later if it cannot be counted now. */
@@ -229,21 +285,24 @@ export class Records {
     this.#recounts.attemptAll();
   }
 
-  #readLeaf: ReadLeaf = (partition, leaf, done) => {
-    const range = leafRecordsRange(partition, leaf, this.#partitions);
-    this.#disk.range(range, (now, rows) => {
-      if (rows instanceof MeshError) return done(now, rows);
-      const records: LeafRecord[] = [];
-      let damaged = false;
-      for (const [key, row] of rows) {
-        const address = addressOfRecordKey(key);
-        const held = heldIn(row);
-        if (held instanceof MeshError) damaged = true;
-        else if (address !== undefined) records.push({ address, ...held });
+  /** Page by page, of which nothing but digests is kept: a leaf can have any number of records, of any size. */
+  #readLeaves(
+    first: number,
+    last: number,
+    done: Use<LeafContent>,
+    found: { records: LeafRecord[]; damaged: boolean } = { records: [], damaged: false },
+    after?: ByteString,
+  ): void {
+    this.#page(leavesRange(first, last, this.#partitions, pageRecords, after), (now, page) => {
+      if (page instanceof MeshError) return done(now, page);
+      for (const [address, held] of page.entries) {
+        if (held instanceof MeshError) found.damaged = true;
+        else found.records.push({ address, n: held.n, digest: recordDigest(address, held.record) });
       }
-      done(now, { records, whole: rows.length < range.limit, damaged });
+      if (page.more) this.#readLeaves(first, last, done, found, page.last);
+      else done(now, found);
     });
-  };
+  }
 
   /** Some records of a partition, the damaged ones with their error, from the row after `after` on. */
   page(partition: number, after: ByteString | undefined, done: Use<RecordsPage>): void {
@@ -259,11 +318,13 @@ export class Records {
     this.#disk.range({ ...range, maxBytes: pageBytes }, (now, rows) => {
       if (rows instanceof MeshError) return done(now, rows);
       const entries: [Address, Held | MeshError][] = [];
+      let bytes = 0;
       for (const [key, row] of rows) {
         const address = addressOfRecordKey(key);
+        bytes += row.length;
         if (address !== undefined) entries.push([address, heldIn(row)]);
       }
-      done(now, { entries, last: rows.at(-1)?.[0] });
+      done(now, { entries, last: rows.at(-1)?.[0], more: rows.length === range.limit || bytes >= pageBytes });
     });
   }
 

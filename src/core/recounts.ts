@@ -9,23 +9,25 @@
 import type { Disk } from './disk.ts';
 import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
-import { emptyDigest, leafCount, recordDigest, xor } from './merkle.ts';
-import type { Held, Trees } from './trees.ts';
+import { emptyDigest, leafCount, xor } from './merkle.ts';
+import type { Trees } from './trees.ts';
 
-export interface LeafRecord extends Held {
+/** What there is to know of a record in a leaf. */
+export interface LeafRecord {
   readonly address: Address;
+  readonly n: number;
+  readonly digest: ByteString;
 }
 
 export interface LeafContent {
   /** The intact ones. */
   readonly records: readonly LeafRecord[];
-  /** False when there were too many to take them all. */
-  readonly whole: boolean;
   /** Some could not be read. */
   readonly damaged: boolean;
 }
 
-export type ReadLeaf = (partition: number, leaf: number, done: (now: Instant, result: LeafContent | MeshError) => void) => void;
+/** Reads one leaf, numbered across partitions. */
+export type ReadLeaf = (leaf: number, done: (now: Instant, result: LeafContent | MeshError) => void) => void;
 
 type CheckDone = (now: Instant, wasWrong: boolean) => void;
 
@@ -73,8 +75,8 @@ export class Recounts {
     if (!this.#trees.doubted.has(leaf) || this.#underWay.has(leaf) || this.#isBusy(leaf)) return;
     this.#underWay.set(leaf, false);
     const partition = Math.floor(leaf / leafCount);
-    this.#read(partition, leaf % leafCount, (then, found) => {
-      if (found instanceof MeshError || !found.whole) return void this.#underWay.delete(leaf);
+    this.#read(leaf, (then, found) => {
+      if (found instanceof MeshError) return void this.#underWay.delete(leaf);
       const counts = new Set([...this.#trees.replicaCounts, ...found.records.map((record) => record.n)]);
       this.#loadTrees(then, partition, [...counts], (_, error) => {
         const outdated = this.#underWay.get(leaf) === true;
@@ -111,6 +113,6 @@ export class Recounts {
 /** What a leaf of the trees for `n` must hold when these are its records. */
 export function sumOf(records: readonly LeafRecord[], n: number): ByteString {
   let sum = emptyDigest;
-  for (const held of records) if (held.n === n) sum = xor(sum, recordDigest(held.address, held.record));
+  for (const record of records) if (record.n === n) sum = xor(sum, record.digest);
   return sum;
 }

@@ -273,7 +273,11 @@ export class Replica {
       const addresses = keys.map((key) => addressOf(call.bucket, key));
       this.records.readMany(addresses, (later, records) => {
         if (records instanceof MeshError) return done(later, records);
-        const entries = records.map((record, i) => ({ key: keys[i] as ByteString, record: withoutValues(record) }));
+        const entries: Listed[] = [];
+        for (const [index, record] of records.entries()) {
+          if (record instanceof MeshError) return done(later, record);
+          entries.push({ key: keys[index] as ByteString, record: withoutValues(record) });
+        }
         done(later, { entries, more: found.length > limit });
       });
     });

@@ -5,7 +5,7 @@
 
 import { textToBytes } from '../core/bytes.ts';
 import { addressOf } from '../core/hash.ts';
-import { leafOf, MerkleTree, recordDigest } from '../core/merkle.ts';
+import { leafNumber, leafOf, MerkleTree } from '../core/merkle.ts';
 import { partitionOf } from '../core/ring.ts';
 import { MeshError } from '../core/errors.ts';
 import type { Address } from '../core/ids.ts';
@@ -69,12 +69,12 @@ function checkLeaf(peer: SimPeer, { partition, leaf, addresses }: Leaf, n: numbe
     records.trees.tree(now, partition, n, (_, tree) => {
       if (tree instanceof MeshError) return done(`${peer.id} cannot read the tree of partition ${partition}: ${tree.message}`, false);
       const { changes } = tree;
-      records.inLeaf(partition, leaf, n, (_then, found) => {
+      records.inLeaves(now, [leafNumber(partition, leaf)], n, (_then, found) => {
         if (found instanceof MeshError)
           return done(`${peer.id} cannot read leaf ${leaf} of partition ${partition}: ${found.message}`, false);
         if (isBusy() || tree.changes !== changes) return done(undefined, true);
         const expected = new MerkleTree();
-        for (const { address, record } of found) expected.toggle(leaf, recordDigest(address, record));
+        for (const { digest } of found) expected.toggle(leaf, digest);
         const message = `leaf ${leaf} of partition ${partition} at ${peer.id} is not what its ${found.length} records make it`;
         done(tree.leaf(leaf) === expected.leaf(leaf) ? undefined : message, false);
       });

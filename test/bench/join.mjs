@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { mib, Process, say, seconds, tellPlaces, tellVerdict, until } from './fixtures/join-mesh.mjs';
+import { heldAfter, mib, Process, say, seconds, tellPlaces, tellVerdict, until } from './fixtures/join-mesh.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -91,8 +91,8 @@ try {
   say(`p99 while it joins, to the quiet one: ${(busy.p99 / quiet.p99).toFixed(2)}\n`);
 
   const work = loads.flatMap((load) => load.rows);
-  const held = keys + new Set(work.filter(({ op }) => op === 'put').map(({ key }) => key)).size;
-  const ideal = (n * held) / (peers + 1);
+  const held = heldAfter(keys, work);
+  const ideal = (n * held.least) / (peers + 1);
   say(`joined in ${joinedIn}, ${copied} records copied: ${(copied / ideal).toFixed(2)} of ${n} keys / ${peers + 1} peers`);
   await tellMemory('while it joined');
 

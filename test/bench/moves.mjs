@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { mib, Process, say, seconds, tellPlaces, tellVerdict, until } from './fixtures/join-mesh.mjs';
+import { heldAfter, mib, Process, say, seconds, tellPlaces, tellVerdict, until } from './fixtures/join-mesh.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -86,7 +86,7 @@ try {
   for (let index = 0; index < peers; index++) await joins();
   await each('load', (index) => ({ from: index, to: keys, step: peers, size }));
   say(`${keys} keys of ${size} bytes on ${peers} peers:`);
-  await tellSizes(await tellPlaces(all, keys, n, afterwardsMs));
+  await tellSizes(await tellPlaces(all, heldAfter(keys, []), n, afterwardsMs));
   await each('work', () => ({ rate: rate / peers }));
   say(`${rate} operations a second, a fifth of them puts, and ${moves} moves:`);
   for (let move = 0; move < moves; move++) {
@@ -97,8 +97,7 @@ try {
     say(`  ${peer.name} ${move % 2 === 0 ? 'joined' : 'left'} in ${seconds(began)}`);
   }
   for (const work of await each('endWork')) rows.push(...work.rows);
-  const held = keys + new Set(rows.filter(({ op }) => op === 'put').map(({ key }) => key)).size;
-  await tellSizes(await tellPlaces(all, held, n, afterwardsMs));
+  await tellSizes(await tellPlaces(all, heldAfter(keys, rows), n, afterwardsMs));
   await tellVerdict(all, rows, { keys, size });
 } finally {
   for (const peer of all) peer.end();

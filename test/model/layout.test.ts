@@ -18,7 +18,7 @@ import {
   keysRange,
   leafKey,
   leafOfKey,
-  leafRecordsRange,
+  leavesRange,
   memberKey,
   metaKey,
   partitionOfLeafKey,
@@ -29,7 +29,7 @@ import {
   recordsRange,
   treesRange,
 } from '../../src/core/layout.ts';
-import { leafCount, leafOf } from '../../src/core/merkle.ts';
+import { leafCount, leafNumber, leafOf } from '../../src/core/merkle.ts';
 import { partitionOf } from '../../src/core/ring.ts';
 import { aByteString, aKey } from './arbitraries.ts';
 import { holds } from './property.ts';
@@ -118,8 +118,8 @@ describe('ranges', () => {
         expect(inRange(recordsRange(partition, partitions, 10), recordKey(b))).toBe(partitionOf({ partitions }, b.position) === partition);
         expect(inRange(recordsRange(partition, partitions, 10), recordKey(a))).toBe(true);
         const sameLeaf = partitionOf({ partitions }, b.position) === partition && leafOf(b.position, partitions) === leaf;
-        expect(inRange(leafRecordsRange(partition, leaf, partitions), recordKey(b))).toBe(sameLeaf);
-        expect(inRange(leafRecordsRange(partition, leaf, partitions), recordKey(a))).toBe(true);
+        expect(inRange(leavesRange(leafNumber(partition, leaf), leafNumber(partition, leaf), partitions, 10), recordKey(b))).toBe(sameLeaf);
+        expect(inRange(leavesRange(leafNumber(partition, leaf), leafNumber(partition, leaf), partitions, 10), recordKey(a))).toBe(true);
         const onwards = recordsRange(partition, partitions, 10, recordKey(a));
         expect(inRange(onwards, recordKey(a))).toBe(false);
         expect(inRange(onwards, recordKey(b))).toBe(
@@ -136,7 +136,9 @@ describe('ranges', () => {
       expect(ranges.at(-1)?.to).toBe('s');
       for (let i = 1; i < partitions; i++) expect(ranges[i]?.from).toBe(ranges[i - 1]?.to);
       const leaves = ranges.flatMap((_, partition) =>
-        Array.from({ length: leafCount }, (__, leaf) => leafRecordsRange(partition, leaf, partitions)),
+        Array.from({ length: leafCount }, (__, leaf) =>
+          leavesRange(leafNumber(partition, leaf), leafNumber(partition, leaf), partitions, 10),
+        ),
       );
       for (let i = 1; i < leaves.length; i++) if (leaves[i]?.from !== leaves[i - 1]?.to) expect.unreachable(`a gap before leaf ${i}`);
       expect([leaves[0]?.from, leaves.at(-1)?.to]).toEqual(['r\0\0\0\0', 's']);
