@@ -47,6 +47,11 @@ const comparesAtOnce = 8;
 const syncTimeoutMs = 2000;
 /** Of a table that is not larger all is told at once. */
 const tellsAllMax = 64;
+/** Beyond `tellsAllMax` members: more changes than this in a second are a storm, which lasts until there have been fewer for a while. */
+const stormChanges = 16;
+const stormMs = 2000;
+/** How soon tables are compared again during a storm. */
+const stormSyncMs = 250;
 
 /** Where news is known besides: nowhere yet, at some other peers, or everywhere, for it came as gossip. */
 type Reach = 'here' | 'elsewhere' | 'everywhere';
@@ -63,6 +68,9 @@ export class Membership implements MembersView {
   /** Links to these came up, and the tables were not compared since. */
   readonly #met = new Set<PeerId>();
   #comparing = 0;
+  /** Changes of the table since then. */
+  #changes = { since: -Infinity, count: 0 };
+  #stormUntil = -Infinity;
   readonly #late: LateRemovals;
   readonly #own: OwnRecord;
   /** Of the placement that was told last. */
@@ -74,8 +82,9 @@ export class Membership implements MembersView {
     this.table = new MemberTable(options);
     this.#late = new LateRemovals(this.self, this.table, options.removeAfterMs);
     const { calls, timers, random, times } = options;
-    // All that heard of a suspicion count down, and come to the end of it at the same time.
-    const accuse = (now: Instant, suspicion: Suspicion): void => this.#hearSuspicion(now, suspicion, suspicion.dead ? 'elsewhere' : 'here');
+    // All that heard of a suspicion count down, and come to the end of it at the same time; and all that are cut off from many lose their links at the same time.
+    const accuse = (now: Instant, suspicion: Suspicion): void =>
+      this.#hearSuspicion(now, suspicion, suspicion.dead || this.#prober.hasLostMany ? 'elsewhere' : 'here');
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
     this.#own = new OwnRecord(
       options,
@@ -219,6 +228,7 @@ export class Membership implements MembersView {
     if (!change()) return false;
     const member = this.table.get(peer);
     if (member === undefined) return false;
+    this.#countChange(now);
     if (reach !== 'everywhere') this.#spread(now, peer, reach === 'here' ? 0 : this.#options.random.below(hesitationMs));
     if (before?.signed !== member.signed) this.#learned(member);
     const state = stateOf(member);
@@ -226,6 +236,28 @@ export class Membership implements MembersView {
       this.#options.emit({ type: 'member', peer, state, incarnation: member.signed.record.incarnation });
     }
     return true;
+  }
+
+  /**
+   * When a split of a large mesh ends, half of the members have something to refute. As gossip each of that would be a message to everybody; comparisons tell of
+   * many at once, to everybody after a number of rounds that is the logarithm of theirs.
+   */
+  #countChange(now: Instant): void {
+    if (this.table.size <= tellsAllMax) return;
+    if (now.mono - this.#changes.since > 1000) this.#changes = { since: now.mono, count: 0 };
+    if (++this.#changes.count <= stormChanges) return;
+    const isNew = this.#stormUntil <= now.mono;
+    this.#stormUntil = now.mono + stormMs;
+    if (isNew) this.#compareInStorm(now);
+  }
+
+  #compareInStorm(now: Instant): void {
+    const { timers, random } = this.#options;
+    timers.at(now.mono + stormSyncMs / 2 + random.below(stormSyncMs), (then) => {
+      if (then.mono >= this.#stormUntil) return;
+      this.#compareWithAny(then);
+      this.#compareInStorm(then);
+    });
   }
 
   /** Looks once a turn, however many records came: a ring takes long to make. */
@@ -285,13 +317,13 @@ export class Membership implements MembersView {
     const at = now.mono + gossipDelayMs + hesitateMs;
     if (this.#gossipAt <= at) return;
     this.#gossipAt = at;
-    this.#options.timers.at(at, () => {
+    this.#options.timers.at(at, (then) => {
       if (this.#gossipAt !== at) return;
       this.#gossipAt = Infinity;
       if (this.#news.size === 0) return;
       const rumors = this.#rumorsOf([...this.#news]);
       this.#news.clear();
-      this.#options.gossip(rumors);
+      if (then.mono >= this.#stormUntil) this.#options.gossip(rumors);
     });
   }
 
@@ -310,14 +342,19 @@ export class Membership implements MembersView {
   }
 
   #scheduleSync(now: Instant): void {
-    const { timers, random, calls } = this.#options;
+    const { timers, random } = this.#options;
     timers.at(now.mono + syncIntervalMs / 2 + random.below(syncIntervalMs), (then) => {
-      const links = [...calls.links()];
-      const peer = links[random.below(Math.max(1, links.length))];
-      if (peer !== undefined) this.compareWith(then, peer);
+      this.#compareWithAny(then);
       for (const gone of this.#late.due(then)) this.remove(then, gone);
       this.#scheduleSync(then);
     });
+  }
+
+  #compareWithAny(now: Instant): void {
+    const { random, calls } = this.#options;
+    const links = [...calls.links()];
+    const peer = links[random.below(Math.max(1, links.length))];
+    if (peer !== undefined) this.compareWith(now, peer);
   }
 
   compareWith(now: Instant, peer: PeerId): void {
@@ -329,6 +366,8 @@ export class Membership implements MembersView {
   /** Compares with those to whom a link came up, a few at a time: what one of them tells the others need not. */
   #compareMet(now: Instant): void {
     const { calls, timers } = this.#options;
+    // Only a peer that has just started must ask most of them, namely what they remember of it.
+    if (this.#own.hasAppeared && now.mono < this.#stormUntil) this.#met.clear();
     for (const peer of this.#met) {
       if (this.#comparing >= comparesAtOnce) return;
       this.#met.delete(peer);

@@ -29,6 +29,7 @@ const helpers = 3;
 const patienceMax = 4;
 const linksGraceMs = 3000;
 const lostAtOnce = 8;
+const lostEveryMs = 250;
 
 export class Prober {
   readonly #self: PeerId;
@@ -110,6 +111,11 @@ export class Prober {
     this.#probeLost(now);
   }
 
+  /** More links broke than are looked at at once. */
+  get hasLostMany(): boolean {
+    return this.#lost.size > 0;
+  }
+
   #probeLost(now: Instant): void {
     for (const peer of this.#lost) {
       if (this.#looksAtLost >= lostAtOnce) return;
@@ -117,10 +123,11 @@ export class Prober {
       const member = this.#table.get(peer);
       if (member === undefined || stateOf(member) !== 'alive') continue;
       this.#looksAtLost++;
-      this.probe(now, peer, (then) => {
+      const next = (then: Instant): void => {
         this.#looksAtLost--;
         this.#probeLost(then);
-      });
+      };
+      this.probe(now, peer, (then) => void this.#timers.at(Math.max(then.mono, now.mono + lostEveryMs), next));
     }
   }
 
