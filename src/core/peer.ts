@@ -33,6 +33,7 @@ import type { ProbeTimes } from './prober.ts';
 import type { Random } from './random.ts';
 import { defaultReaperTimes, Reaper, type ReaperTimes } from './reaper.ts';
 import { Replica } from './replica.ts';
+import { partitionOf } from './ring.ts';
 import { Serving } from './serving.ts';
 import { Takeover } from './takeover.ts';
 import { Timers } from './timers.ts';
@@ -133,6 +134,7 @@ export class Peer {
       emit,
       hints: options.hints,
       minted: (now) => this.membership.renewal.minted(now),
+      doubted: (now, address, n) => this.#takeover.doubt(now, partitionOf(options, address.position), n),
     });
     this.membership = new Membership({
       ...options,

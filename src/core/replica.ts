@@ -50,6 +50,8 @@ export interface ReplicaOptions {
   readonly hints?: HintLimits | undefined;
   /** Called when a dot has been given and is durable. */
   readonly minted?: (now: Instant) => void;
+  /** Called when a damaged record is about to be replaced by what another replica has, which may be less. Answers what is to be committed with it. */
+  readonly doubted?: (now: Instant, address: Address, n: number) => readonly StorageChange[];
 }
 
 type Done<T> = (now: Instant, result: T | MeshError) => void;
@@ -69,6 +71,7 @@ export class Replica {
   readonly #emit: (event: CoreEvent) => void;
   readonly #random: Random;
   readonly #minted: (now: Instant) => void;
+  readonly #doubted: (now: Instant, address: Address, n: number) => readonly StorageChange[];
   #storeId = '';
   #epoch = 0;
   #actor = actorOf('', 0);
@@ -86,6 +89,7 @@ export class Replica {
     this.#emit = options.emit;
     this.#random = options.random;
     this.#minted = options.minted ?? (() => {});
+    this.#doubted = options.doubted ?? (() => []);
   }
 
   /** Who mints at this store now. */
@@ -115,9 +119,9 @@ export class Replica {
   }
 
   /** Commits a record; with it the epoch, if no commit has taken that to the disk yet. */
-  #save(address: Address, record: RecordSet, hints: readonly Hint[], done: Done<undefined>): void {
+  #save(address: Address, record: RecordSet, hints: readonly Hint[], done: Done<undefined>, extra: readonly StorageChange[] = []): void {
     const epoch = this.#epoch;
-    const changes = hints.map(hintRow);
+    const changes = [...hints.map(hintRow), ...extra];
     if (!this.#epochIsStored) changes.push(this.storeChange());
     for (const hint of hints) this.hints.keep(hint);
     this.records.save(address, record, changes, (now, result) => {
@@ -233,7 +237,7 @@ export class Replica {
       const next = ordering === 'after' ? call.record : known ? local : merge(local, call.record);
       const hints = this.#hintsFor(then, owners, address, call.n, next);
       if (hints instanceof MeshError) return done(then, hints);
-      this.#save(address, next, hints, done);
+      this.#save(address, next, hints, done, isDamaged ? this.#doubted(then, address, call.n) : []);
     });
   }
 

@@ -9,7 +9,7 @@
  */
 
 import type { AntiEntropy } from './anti-entropy.ts';
-import type { Disk } from './disk.ts';
+import type { Disk, StorageChange } from './disk.ts';
 import type { Environment } from './environment.ts';
 import { MeshError } from './errors.ts';
 import { addCounts, type ExchangeCounts } from './exchange.ts';
@@ -102,6 +102,20 @@ export class Takeover {
     this.#store(placement);
   }
 
+  /**
+   * A damaged record is replaced by that of another owner, which may lack what this one and a third have acknowledged: the place counts again once it was
+   * compared with all. What goes to the disk with the record makes the next start compare everything, should this run end before.
+   */
+  doubt(now: Instant, partition: number, n: number): readonly StorageChange[] {
+    if (!this.#members.placement.primaries(partition, n).includes(this.#members.self)) return [];
+    const wasIdle = this.#open.size === 0;
+    this.#storedFor = '';
+    this.#open.set(placeKey(partition, n), { partition, n, compared: new Set() });
+    this.#begun(now, wasIdle);
+    this.#env.timers.soon((then) => this.#next(then));
+    return [{ key: metaKey('owned'), value: undefined }];
+  }
+
   /** The store may lack anything. */
   forgot(): void {
     this.#base = undefined;
@@ -189,12 +203,19 @@ export class Takeover {
       }
     }
     this.#base = placement;
-    if (wasIdle) {
-      this.#total = this.#open.size;
-      this.#moved = { different: 0, received: 0, sent: 0, bytes: 0 };
-      this.#beganAt = now.mono;
-    } else this.#total = Math.max(this.#total, this.#open.size);
+    this.#begun(now, wasIdle);
     this.#next(now);
+  }
+
+  /** There are more places to copy than before; `wasIdle`: there were none. */
+  #begun(now: Instant, wasIdle: boolean): void {
+    if (!wasIdle) {
+      this.#total = Math.max(this.#total, this.#open.size);
+      return;
+    }
+    this.#total = this.#open.size;
+    this.#moved = { different: 0, received: 0, sent: 0, bytes: 0 };
+    this.#beganAt = now.mono;
   }
 
   /** The owners that a place must be compared with before it counts. */

@@ -55,6 +55,14 @@ export const mutations = [
     tests: [directed],
   },
   {
+    name: 'trust a record that replaced a damaged one',
+    why: 'It may lack what this replica has acknowledged, and makes a quorum that misses it.',
+    file: 'src/core/replica.ts',
+    search: 'isDamaged ? this.#doubted(then, address, call.n) : []',
+    replace: '[]',
+    tests: [directed],
+  },
+  {
     name: 'trust a store that was set back',
     why: 'It gives dots again, and what was written with them is lost.',
     file: 'src/core/own-record.ts',

@@ -5,6 +5,9 @@
 
 import { describe, expect, it } from 'vitest';
 
+import { textToBytes } from '../../src/core/bytes.ts';
+import { addressOf } from '../../src/core/hash.ts';
+import { recordKey } from '../../src/core/layout.ts';
 import type { Cluster } from '../../src/sim/cluster.ts';
 import type { StorageSnapshot } from '../../src/sim/storage.ts';
 import { get, held, hintsLeft, mesh, placesOf, put, remove, tryPut } from './support/story.ts';
@@ -54,6 +57,34 @@ describe('hints alone', () => {
     cluster.peer(owner).start();
     cluster.world.runFor(20_000);
     expect(held(cluster, owner, key)).toEqual(['v1']);
+  });
+});
+
+describe('a damaged record', () => {
+  it('[ST3] [QR3] that is replaced by an older one counts in no strict read before it was compared with all', () => {
+    const cluster = mesh({ peers: 3 });
+    const [damaged, informed, behind] = [0, 1, 2];
+    const { context } = put(cluster, damaged, key, 'v1', { w: 3 });
+    cluster.peer(behind).kill();
+    cluster.world.runUntil(() => cluster.allSee(behind, 'dead'), 20_000);
+    expect(put(cluster, damaged, key, 'v2', { context }).outcome).toBe('ok');
+    const { storage } = cluster.peer(damaged);
+    // Two of three have acknowledged v2. One of these copies is lost, and the other one is not there.
+    cluster.peer(informed).kill();
+    const name = recordKey(addressOf('default', textToBytes(key)));
+    storage.rollback(
+      [...storage.snapshot()].map(([row, bytes]) => [row, row === name ? bytes.with(20, (bytes[20] ?? 0) ^ 1) : bytes]),
+      true,
+    );
+    cluster.peer(behind).start();
+    cluster.world.runUntil(() => cluster.allSee(behind, 'alive') && cluster.peer(behind).serving, 20_000);
+    cluster.world.runFor(30_000);
+    expect(held(cluster, damaged, key)).toEqual(['v1']);
+    expect(() => get(cluster, behind, key)).toThrow('1 of the 2 replicas');
+    cluster.peer(informed).start();
+    cluster.world.runFor(20_000);
+    expect(get(cluster, behind, key).values).toEqual(['v2']);
+    expect(held(cluster, damaged, key)).toEqual(['v2']);
   });
 });
 
