@@ -31,6 +31,8 @@ export interface Storage {
   range(range: StorageRange): Promise<StorageEntry[]>;
   /** All or nothing; commits take effect in the order of the calls. Resolves when durable, an empty batch when all before it are. Calls made together share one synced batch. */
   commit(changes: readonly StorageChange[]): Promise<void>;
+  /** Gives the space of what was deleted back to the disk, in the background. Absent where that happens without being asked for. */
+  compact?(): Promise<void>;
   /** Finishes what is under way, then releases the store. May be called twice. */
   close(): Promise<void>;
 }

@@ -283,6 +283,8 @@ export class Runtime implements Driver {
   }
 
   #emit(event: CoreEvent): void {
+    // What fails here meets the next commit, too, which tells of it.
+    if (event.type === 'cleared') void this.#storage.compact?.().catch(() => undefined);
     const timed: MeshEvent = { ...event, at: this.#clock.wall() };
     for (const listener of this.#listeners) {
       try {

@@ -165,14 +165,18 @@ export class Clearing {
 
 /** Empties the store of a peer that was removed or had left: what it holds may have been deleted since. What it keeps for others is delivered still (TS2). */
 export function emptyStore(
-  env: Pick<Environment, 'replica'>,
+  env: Pick<Environment, 'replica' | 'emit'>,
   partitions: number,
   now: Instant,
   done: (now: Instant, error: MeshError | undefined) => void,
 ): void {
   const { records, hints } = env.replica;
+  let removed = 0;
   const next = (then: Instant, partition: number, after: ByteString | undefined): void => {
-    if (partition === partitions) return done(then, undefined);
+    if (partition === partitions) {
+      if (removed > 0) env.emit({ type: 'cleared', keys: removed });
+      return done(then, undefined);
+    }
     records.page(partition, after, (read, page) => {
       if (page instanceof MeshError) return done(read, page);
       if (page.last === undefined) return next(read, partition + 1, undefined);
@@ -183,7 +187,10 @@ export function emptyStore(
       for (const [address, held] of page.entries) {
         if (held instanceof MeshError || hints.keeps(address)) continue;
         open++;
-        env.replica.discard(read, address, recordDigest(address, held.record), end);
+        env.replica.discard(read, address, recordDigest(address, held.record), (later, gone) => {
+          if (gone) removed++;
+          end(later);
+        });
       }
       end(read);
     });

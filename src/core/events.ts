@@ -100,7 +100,7 @@ export type CoreEvent =
   | ({ readonly type: 'transfer'; readonly secondsLeft: number | undefined } & TransferProgress)
   /** How far the others have come with copying what this peer leaves to them; `hints`: what it keeps for others still. */
   | ({ readonly type: 'leaving'; readonly hints: number; readonly secondsLeft: number | undefined } & TransferProgress)
-  /** Records that others own were removed here. */
+  /** Records that others own were removed here, or all of a store whose peer had left. */
   | { readonly type: 'cleared'; readonly keys: number }
   /** This peer cannot take the place that it is to take, for that member is not dead: what it is instead. */
   | { readonly type: 'replacing'; readonly peer: string; readonly state: string }

@@ -208,6 +208,39 @@ describe('LevelDB storage among processes and disks', { timeout: 60_000 }, () =>
     await expectKept(acknowledged);
   });
 
+  it('[ST1] compaction gives back the space of what was deleted, while commits and reads go on, and a store may be closed meanwhile', async () => {
+    const bytesOf = async () => {
+      const sizes = await Promise.all(
+        (await readdir(folder)).map((name) =>
+          stat(join(folder, name)).then(
+            ({ size }) => size,
+            () => 0,
+          ),
+        ),
+      );
+      return sizes.reduce((sum, size) => sum + size);
+    };
+    const value = Uint8Array.from({ length: 1024 }, (_, index) => (index * index * 7) >> 3);
+    const name = (index: number) => `r${String.fromCharCode(index & 255, index >> 8)}`;
+    const all = Array.from({ length: 20_000 }, (_, index) => index);
+    const storage = await openLevelStorage(folder, { writeBufferMaxBytes: 1024 * 1024 });
+    const commits = all.map((index) => storage.commit([{ key: key(name(index)), value: value.map((byte) => byte ^ (index * 31)) }]));
+    await Promise.all(commits);
+    await Promise.all(all.slice(100).map((index) => storage.commit([{ key: key(name(index)), value: undefined }])));
+    const compacted = storage.compact?.();
+    await storage.commit([put('meanwhile', 1)]);
+    expect(await valueOf(storage, name(99))).toHaveLength(1024);
+    await compacted;
+    expect(await bytesOf()).toBeLessThan(4 * 1024 * 1024);
+    expect(await storage.range({ from: key('r'), to: key('s'), limit: 1000 })).toHaveLength(100);
+    const again = storage.compact?.();
+    await storage.close();
+    await again;
+    const reopened = await openLevelStorage(folder);
+    expect(await valueOf(reopened, 'meanwhile')).toEqual(new Uint8Array([1]));
+    await reopened.close();
+  });
+
   it('[ST4] a folder that another process has open is STORAGE_LOCKED, until that process is gone', async () => {
     const child = runChild('hold');
     await once(child.stdout, 'data');
