@@ -114,6 +114,32 @@ describe('joining', () => {
     cluster.world.runUntil(() => cluster.whole, 30_000);
     expectInPlace(cluster);
   });
+
+  it('[TR1] [TR2] waits for an owner that is killed while it copies from it, and goes on when that one is back', () => {
+    const large = keys.slice(0, 24);
+    const waitedFor: (string | undefined)[] = [];
+    for (const source of [0, 1, 2, 3]) {
+      const cluster = meshOf(5);
+      // So that there is more to copy from each of them than one message brings.
+      for (const key of large)
+        put(cluster, 0, key, `value of ${key}`.padEnd(100_000, '.'), { w: 3, context: get(cluster, 0, key).context });
+      cluster.peer(4).start();
+      cluster.world.runUntil(() => (cluster.peer(4).core?.transfer?.keys ?? 0) > 0, 3000);
+      cluster.peer(source).kill();
+      cluster.world.runFor(15_000);
+      expect(statusOf(cluster, 4)).toBe('joining');
+      waitedFor.push(cluster.peer(4).core?.transfer?.waitsFor);
+      cluster.peer(source).start();
+      cluster.world.runUntil(() => cluster.whole && statusOf(cluster, 4) === 'up', 30_000);
+      expect(checkStrays(cluster)).toEqual([]);
+      for (const key of large) expect(get(cluster, 4, key, { r: 3 }).values[0]).toContain(`value of ${key}.`);
+    }
+    expect(waitedFor).toEqual(
+      meshOf(5)
+        .peers.slice(0, 4)
+        .map(({ id }) => id),
+    );
+  });
 });
 
 describe('a peer that has lost its disk', () => {
