@@ -18,7 +18,6 @@ import type { Answer, MemberRecord, MemberStatus, Notice, Removal, Rumors, Signe
 import { OwnRecord, type OwnRecordOptions } from './own-record.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
-import type { Random } from './random.ts';
 import type { Renewal } from './renewal.ts';
 import type { MembersView } from './targets.ts';
 
@@ -27,7 +26,6 @@ export interface MembershipOptions extends TableOptions, OwnRecordOptions {
   readonly removeAfterMs?: RemoveAfter | undefined;
   readonly times: ProbeTimes;
   readonly calls: Calls;
-  readonly random: Random;
   readonly gossip: (rumors: Rumors) => void;
   readonly notify: (to: PeerId, notice: Notice) => void;
   readonly connect: (peer: PeerId, addresses: readonly string[]) => void;
@@ -35,8 +33,9 @@ export interface MembershipOptions extends TableOptions, OwnRecordOptions {
 
 const syncIntervalMs = 1500;
 const gossipDelayMs = 20;
-/** What others may be about to gossip, too, waits for up to so much longer: mostly one of them is enough. */
+/** What others may be about to gossip, too, waits for up to so much longer: mostly one of them is enough. The more there are, the sooner one of them begins. */
 const hesitationMs = 200;
+const hesitationMaxMs = 2000;
 /** How many of those that hear a suspicion as gossip tell the accused. */
 const tellers = 3;
 /** More news than this from one peer are not gossiped again: comparisons bring them to whoever lacks them. */
@@ -82,9 +81,8 @@ export class Membership implements MembersView {
     this.table = new MemberTable(options);
     this.#late = new LateRemovals(this.self, this.table, options.removeAfterMs);
     const { calls, timers, random, times } = options;
-    // All that heard of a suspicion count down, and come to the end of it at the same time; and all that are cut off from many lose their links at the same time.
-    const accuse = (now: Instant, suspicion: Suspicion): void =>
-      this.#hearSuspicion(now, suspicion, suspicion.dead || this.#prober.hasLostMany ? 'elsewhere' : 'here');
+    const accuse = (now: Instant, suspicion: Suspicion, byMany: boolean): void =>
+      this.#hearSuspicion(now, suspicion, byMany ? 'elsewhere' : 'here');
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
     this.#own = new OwnRecord(
       options,
@@ -229,7 +227,7 @@ export class Membership implements MembersView {
     const member = this.table.get(peer);
     if (member === undefined) return false;
     this.#countChange(now);
-    if (reach !== 'everywhere') this.#spread(now, peer, reach === 'here' ? 0 : this.#options.random.below(hesitationMs));
+    if (reach !== 'everywhere') this.#spread(now, peer, reach === 'here' ? 0 : this.#hesitationMs());
     if (before?.signed !== member.signed) this.#learned(member);
     const state = stateOf(member);
     if (before === undefined || stateOf(before) !== state) {
@@ -310,6 +308,11 @@ export class Membership implements MembersView {
     if (!suspicion.dead) this.#prober.countDown(now, suspicion);
     // The accused hears it at first hand, to refute it soon.
     if (reach !== 'everywhere' || this.#options.random.below(this.table.size) < tellers) this.#tell(suspicion.peer, [suspicion.peer]);
+  }
+
+  #hesitationMs(): number {
+    const most = hesitationMs * Math.max(1, this.table.size / tellsAllMax);
+    return this.#options.random.below(Math.min(hesitationMaxMs, Math.floor(most)));
   }
 
   #spread(now: Instant, peer: PeerId, hesitateMs: number): void {

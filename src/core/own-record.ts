@@ -14,6 +14,7 @@ import { limits } from './limits.ts';
 import { encodeSigned } from './member-codec.ts';
 import { isGone, isNewer, type MemberTable, stateOf } from './member-table.ts';
 import type { MemberRecord, MemberStatus, MemberSummary, SignedMember } from './messages.ts';
+import type { Random } from './random.ts';
 import { Renewal } from './renewal.ts';
 import type { Standing } from './replica.ts';
 import type { Timers } from './timers.ts';
@@ -44,6 +45,7 @@ export interface OwnRecordOptions {
   /** This peer has been removed from the cluster, with whoever began to join in this incarnation or before: what it stores is not to be trusted any more. */
   readonly evicted: (joined: number) => void;
   readonly timers: Timers;
+  readonly random: Random;
   readonly disk: Disk;
   readonly emit: (event: CoreEvent) => void;
 }
@@ -85,6 +87,7 @@ export class OwnRecord {
     this.#publish = publish;
     this.renewal = new Renewal(
       options.timers,
+      options.random,
       () => table.size,
       () => this.#renew(),
     );

@@ -38,8 +38,8 @@ export class Prober {
   readonly #timers: Timers;
   readonly #random: Random;
   readonly #times: ProbeTimes;
-  /** Reports a suspicion to the membership, which spreads it. */
-  readonly #accuse: (now: Instant, suspicion: Suspicion) => void;
+  /** Reports a suspicion to the membership, which spreads it. `byMany`: what led to it others meet at the same moment. */
+  readonly #accuse: (now: Instant, suspicion: Suspicion, byMany: boolean) => void;
   #round: PeerId[] = [];
   /** Links to these broke, and nobody has looked yet. */
   readonly #lost = new Set<PeerId>();
@@ -56,7 +56,7 @@ export class Prober {
     timers: Timers;
     random: Random;
     times: ProbeTimes;
-    accuse: (now: Instant, suspicion: Suspicion) => void;
+    accuse: (now: Instant, suspicion: Suspicion, byMany: boolean) => void;
   }) {
     this.#self = options.self;
     this.#table = options.table;
@@ -109,11 +109,6 @@ export class Prober {
   lost(now: Instant, peer: PeerId): void {
     this.#lost.add(peer);
     this.#probeLost(now);
-  }
-
-  /** More links broke than are looked at at once. */
-  get hasLostMany(): boolean {
-    return this.#lost.size > 0;
   }
 
   #probeLost(now: Instant): void {
@@ -177,7 +172,8 @@ export class Prober {
     if (lateBy > this.#times.probeIntervalMs) this.#trustFrom = Math.max(this.#trustFrom, now.mono);
     const member = this.#table.get(target);
     if (began < this.#trustFrom || this.#calls.heardAt(target) > began || member === undefined || stateOf(member) !== 'alive') return;
-    this.#accuse(now, { peer: target, incarnation: member.signed.record.incarnation, dead: false });
+    // A link that broke did so for the others, too.
+    this.#accuse(now, { peer: target, incarnation: member.signed.record.incarnation, dead: false }, !this.#calls.linked(target));
   }
 
   /** Someone suspects a peer: unless it refutes in time, it is dead. */
@@ -190,7 +186,8 @@ export class Prober {
       const member = this.#table.get(suspicion.peer);
       const still = member?.health === 'suspect' && member.signed.record.incarnation <= suspicion.incarnation;
       if (still && this.#calls.heardAt(suspicion.peer) > now.mono) return this.countDown(then, suspicion);
-      if (still) this.#accuse(then, { ...suspicion, dead: true });
+      // All that heard of a suspicion count down, and come to the end of it at the same time.
+      if (still) this.#accuse(then, { ...suspicion, dead: true }, true);
     });
   }
 }

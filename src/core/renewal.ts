@@ -5,6 +5,7 @@
  */
 
 import type { Instant } from './ids.ts';
+import type { Random } from './random.ts';
 import type { Timers } from './timers.ts';
 
 /** Every member hears of each renewal: the more there are, the longer they last, so that nobody hears of more than a few a second. */
@@ -12,13 +13,15 @@ export const renewalMs = (members: number): number => 10_000 * Math.max(1, membe
 
 export class Renewal {
   readonly #timers: Timers;
+  readonly #random: Random;
   readonly #members: () => number;
   readonly #renew: () => void;
   /** Whether a dot was given since the last renewal; undefined when the next one renews at once. */
   #mintedSince: boolean | undefined;
 
-  constructor(timers: Timers, members: () => number, renew: () => void) {
+  constructor(timers: Timers, random: Random, members: () => number, renew: () => void) {
     this.#timers = timers;
+    this.#random = random;
     this.#members = members;
     this.#renew = renew;
   }
@@ -27,15 +30,18 @@ export class Renewal {
   minted(now: Instant): void {
     const isFirst = this.#mintedSince === undefined;
     this.#mintedSince = !isFirst;
-    if (isFirst) this.#now(now);
+    if (!isFirst) return;
+    // Members that begin to mint together do not go on renewing together.
+    const nextMs = this.#random.below(Math.ceil(renewalMs(this.#members())));
+    this.#now(now, nextMs);
   }
 
-  #now(now: Instant): void {
+  #now(now: Instant, nextMs: number): void {
     this.#renew();
-    this.#timers.at(now.mono + renewalMs(this.#members()), (then) => {
+    this.#timers.at(now.mono + nextMs, (then) => {
       const isDue = this.#mintedSince === true;
       this.#mintedSince = isDue ? false : undefined;
-      if (isDue) this.#now(then);
+      if (isDue) this.#now(then, renewalMs(this.#members()));
     });
   }
 }

@@ -43,6 +43,25 @@ function costOf(peers: number): { messages: number; bytes: number } {
   };
 }
 
+/** Messages a peer from the end of a split into halves until all have one ring and see each other alive. */
+function costOfMending(peers: number): number {
+  const cluster = new Cluster(new World(7), { peers, founders: peers, bootstrap: 0, partitions: 256 });
+  cluster.startFormed();
+  const { world, network } = cluster;
+  const all = cluster.peers.map(({ index }) => index);
+  const sent = (): number => network.counters.sent + network.counters.gossipSent;
+  world.runFor(5000);
+  cluster.split([all.filter((index) => index % 2 === 0), all.filter((index) => index % 2 === 1)]);
+  world.runFor(15_000);
+  const before = sent();
+  network.mendAll();
+  while (!all.every((index) => cluster.allSee(index, 'alive'))) {
+    if (sent() - before > 1000 * peers) throw new Error('the halves do not come together');
+    world.runFor(100);
+  }
+  return (sent() - before) / peers;
+}
+
 describe('many peers', { timeout: 180_000 }, () => {
   it('[MB4] [VR3] cost each of them no more than the logarithm of their number, while all of them give dots', () => {
     const [few, many] = [32, 96];
@@ -50,5 +69,11 @@ describe('many peers', { timeout: 180_000 }, () => {
     const growth = Math.log(many) / Math.log(few);
     expect(ofMany.messages / ofFew.messages).toBeLessThan(growth);
     expect(ofMany.bytes / ofFew.bytes).toBeLessThan(growth);
+  });
+
+  it('[MB4] hear of half of all members at the end of a split in about as many messages, however many these are', () => {
+    const [ofFew, ofMany] = [costOfMending(80), costOfMending(160)];
+    expect(ofMany / ofFew).toBeLessThan(1.5);
+    expect(ofMany).toBeLessThan(250);
   });
 });
