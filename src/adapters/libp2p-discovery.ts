@@ -18,7 +18,7 @@ import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
 import type { Links } from './libp2p-links.ts';
 
-const dialTimeoutMs = 10_000;
+const dialTimeoutMs = 30_000;
 /** How long a reached peer may take until the link is up. */
 const linkPatienceMs = 2000;
 

@@ -20,7 +20,9 @@ import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
 import { FrameReader } from './libp2p-framing.ts';
 import { updateWindowRarely } from './libp2p-muxer.ts';
+import { goOn, readAfter, untilReady } from './libp2p-handover.ts';
 import { isRelayed, isRelayedAddress, parsePeerId, pathOf, webRtcAddress, withPeer } from './libp2p-paths.ts';
+import { Turns } from './libp2p-turns.ts';
 import { FrameWriter } from './libp2p-writer.ts';
 
 export interface LinksOptions {
@@ -58,6 +60,8 @@ interface Link {
   connection: Connection | undefined;
   incoming: Incoming | undefined;
   opening: boolean;
+  /** For its turn to be dialled. */
+  waiting: boolean;
   failures: number;
   upSince: number;
   timer: ReturnType<typeof setTimeout> | undefined;
@@ -68,15 +72,15 @@ interface Link {
   called: Connection | undefined;
 }
 
-const openTimeoutMs = 5000;
-const dialTimeoutMs = 10_000;
+const openTimeoutMs = 15_000;
+const dialTimeoutMs = 30_000;
 /** A link that lived this long was sound: the next dial starts without a penalty. */
 const soundAfterMs = 5000;
 /** Peers behind relays come and go: they are dialled less and less often. */
 const relayedBackoffMaxMs = 60_000;
 /** For how long such a peer may be on its way to us before we look for it. */
 const relayedPatienceMs = 2000;
-const callTimeoutMs = 15_000;
+const callTimeoutMs = 20_000;
 const callBackoffMaxMs = 5 * 60_000;
 /** Who comes back is called soon, however often it was called in vain while it was away. */
 const callFailuresKept = 2;
@@ -92,6 +96,9 @@ export class Links {
   readonly #streamsOpened = new WeakMap<Connection, number>();
   /** Peers that nobody wants any more; libp2p's own parts (the DHT) must not dial them again. */
   readonly #forgotten = new Set<PeerId>();
+  /** Each dial through a relay costs it a dozen round trips: when many tabs come at once, they would stifle it. */
+  readonly #dials = new Turns(2);
+  readonly #calls = new Turns(2);
   #upCount = 0;
   #closed = false;
 
@@ -233,6 +240,7 @@ export class Links {
       unread: [],
       incoming: undefined,
       opening: false,
+      waiting: false,
       failures: 0,
       upSince: 0,
       timer: undefined,
@@ -249,12 +257,23 @@ export class Links {
     if (link.opening || link.writer !== undefined || this.#closed) return;
     clearTimeout(link.timer);
     link.timer = undefined;
-    link.opening = true;
-    void this.#attempt(link, connection).then((error) => {
-      link.opening = false;
-      if (error !== undefined) this.#options.report({ type: 'dial-failed', peer: link.peer, error });
-      if (link.writer === undefined) this.#retry(link);
+    const isThere = connection !== undefined || this.#options.node.getConnections(link.id).length > 0;
+    if (isThere || !link.isRelayedOnly) return void this.#openNow(link, connection);
+    if (link.waiting) return;
+    link.waiting = true;
+    void this.#dials.run(() => {
+      link.waiting = false;
+      return this.#openNow(link);
     });
+  }
+
+  async #openNow(link: Link, connection?: Connection): Promise<void> {
+    if (link.opening || link.writer !== undefined || this.#closed || this.#links.get(link.peer) !== link) return;
+    link.opening = true;
+    const error = await this.#attempt(link, connection);
+    link.opening = false;
+    if (error !== undefined) this.#options.report({ type: 'dial-failed', peer: link.peer, error });
+    if (link.writer === undefined) this.#retry(link);
   }
 
   /** One try to open our stream. Answers what went wrong, if anything; never rejects. */
@@ -361,12 +380,14 @@ export class Links {
     link.callTimer = setTimeout(() => {
       link.callTimer = undefined;
       link.calling = true;
-      void this.#call(link).then((called) => {
-        link.calling = false;
-        link.called = called;
-        called?.addEventListener('close', () => this.#callSoon(link), { once: true });
-        this.#callSoon(link);
-      });
+      void this.#calls
+        .run(() => this.#call(link))
+        .then((called) => {
+          link.calling = false;
+          link.called = called;
+          called?.addEventListener('close', () => this.#callSoon(link), { once: true });
+          this.#callSoon(link);
+        });
     }, delayMs);
   }
 
@@ -451,24 +472,4 @@ export class Links {
 function first(peers: ReadonlySet<PeerId>): PeerId {
   for (const peer of peers) return peer;
   throw new MeshError('INTERNAL', 'bug: first of an empty set');
-}
-
-/** Resolves when the other side's handler has answered: from now on it reads, and no buffer in between can overflow. */
-function untilReady(stream: Stream, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    stream.addEventListener('message', () => resolve(), { once: true });
-    stream.addEventListener('close', () => reject(new Error('the peer refused the stream')), { once: true });
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  });
-}
-
-/** Holds back what comes on the next stream until the one before it has ended. */
-function readAfter(before: Stream, next: Stream): void {
-  next.pause();
-  before.addEventListener('remoteCloseWrite', () => goOn(next), { once: true });
-  before.addEventListener('close', () => goOn(next), { once: true });
-}
-
-function goOn(stream: Stream): void {
-  if (stream.readStatus === 'paused') stream.resume();
 }

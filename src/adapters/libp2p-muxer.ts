@@ -29,6 +29,7 @@ export function boundedYamux(): () => StreamMuxerFactory {
       protocol: factory.protocol,
       createStreamMuxer(connection: MessageStream) {
         const muxer: StreamMuxer = factory.createStreamMuxer(connection);
+        mendStreams(muxer as unknown as Taking);
         connection.addEventListener('message', () => {
           if (((muxer as Decoding).decoder?.buffer?.byteLength ?? 0) <= undecodedMaxBytes) return;
           const error = new Error('a yamux frame is larger than the window');
@@ -38,6 +39,19 @@ export function boundedYamux(): () => StreamMuxerFactory {
         return muxer;
       },
     };
+  };
+}
+
+interface Taking {
+  onRemoteStream(stream: Stream): void;
+}
+
+/** For streams that others open; of those that we open, few bring much. A listener of the muxer would keep it from holding early streams back. */
+function mendStreams(muxer: Taking): void {
+  const take = muxer.onRemoteStream.bind(muxer);
+  muxer.onRemoteStream = (stream) => {
+    updateWindowRarely(stream);
+    take(stream);
   };
 }
 

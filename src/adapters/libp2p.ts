@@ -11,7 +11,6 @@ import { gossipsub } from '@chainsafe/libp2p-gossipsub';
 import type { Identify } from '@libp2p/identify';
 import { identify } from '@libp2p/identify';
 import type { Connection, Libp2p, PrivateKey, ServiceMap, Stream } from '@libp2p/interface';
-import { noise } from '@libp2p/noise';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import type { Ping } from '@libp2p/ping';
 import { ping } from '@libp2p/ping';
@@ -30,6 +29,7 @@ import type { Report } from './libp2p-events.ts';
 import { errorText } from './libp2p-events.ts';
 import { Links } from './libp2p-links.ts';
 import { boundedYamux } from './libp2p-muxer.ts';
+import { meshNoise } from './libp2p-noise.ts';
 import { closeRefused, type Refuse, refusalGates } from './libp2p-refusals.ts';
 import type { Reservations } from './libp2p-relayed.ts';
 
@@ -74,6 +74,10 @@ const gossipMaxBytes = 64 * 1024;
 export function createLibp2pNetwork(options: Libp2pNetworkOptions): Network {
   return new Libp2pNetwork(options);
 }
+
+/** A connection takes half a dozen round trips, each of which may take seconds on a machine that does much else. */
+const upgradeTimeoutMs = 20_000;
+const pingEveryMs = 20_000;
 
 interface Beating {
   status?: { heartbeatTimeout?: ReturnType<typeof setTimeout> };
@@ -239,7 +243,7 @@ class Libp2pNetwork implements Network {
       transports,
       addresses: { listen: [...listen], announce: [...announce] },
       streamMuxers: [boundedYamux()],
-      connectionEncrypters: [noise()],
+      connectionEncrypters: [meshNoise()],
       connectionGater: {
         denyDialMultiaddr: this.#options.denyDial ?? (() => false),
         denyDialPeer: (id) => refuse(id.toString()) || (this.#links?.isForgotten(peerId(id.toString())) ?? false),
@@ -250,11 +254,12 @@ class Libp2pNetwork implements Network {
         // Peers of one host all come from one address.
         inboundConnectionThreshold: Infinity,
         maxIncomingPendingConnections: 128,
+        inboundUpgradeTimeout: upgradeTimeoutMs,
         // A call for WebRTC takes several round trips through a relay.
-        inboundUpgradeTimeout: webRtc ? 15_000 : 5000,
-        addressDialTimeout: webRtc ? 15_000 : 3000,
+        addressDialTimeout: webRtc ? upgradeTimeoutMs : 3000,
       },
-      connectionMonitor: { pingInterval: 20_000 },
+      // A peer that is slow to answer is no dead one: a new connection would only cost it more.
+      connectionMonitor: { pingInterval: pingEveryMs, pingTimeout: { minTimeout: pingEveryMs } },
       services: this.#services(),
     });
   }
