@@ -10,6 +10,7 @@ import type { CoreEvent, MeshEvent } from './core/events.ts';
 import type { Instant, PeerId } from './core/ids.ts';
 import { decodeRumors, encodeRumors } from './core/member-codec.ts';
 import { type Output, Peer, type PeerOptions } from './core/peer.ts';
+import { Waiting } from './core/waiting.ts';
 import type { News } from './core/watching.ts';
 import { DiskDriver } from './disk-driver.ts';
 import type { Clock, Network, Path, Storage } from './ports.ts';
@@ -51,7 +52,7 @@ export class Runtime implements Driver {
   readonly #disk: DiskDriver;
   readonly #clock: Clock;
   readonly #listeners = new Set<(event: MeshEvent) => void>();
-  readonly #replies = new Map<number, (reply: Reply) => void>();
+  readonly #replies = new Waiting<number, (reply: Reply) => void>();
   readonly #watches = new Map<number, (news: News) => void>();
   #nextRequest = 1;
   #pumpIsDue = false;
@@ -194,8 +195,7 @@ export class Runtime implements Driver {
     this.#closed = true;
     this.#cancelWake();
     this.#cancelAddressCheck();
-    for (const reply of this.#replies.values()) reply({ type: 'failed', error: reason });
-    this.#replies.clear();
+    for (const id of [...this.#replies.keys()]) this.#replies.take(id)?.({ type: 'failed', error: reason });
     await this.#network.close();
     await this.#storage.close();
     this.#ended(reason);
@@ -268,8 +268,7 @@ export class Runtime implements Driver {
       case 'connect':
         return this.#network.connect(output.peer, output.addresses);
       case 'reply':
-        this.#replies.get(output.id)?.(output.reply);
-        this.#replies.delete(output.id);
+        this.#replies.take(output.id)?.(output.reply);
         return;
       case 'news':
         return this.#watches.get(output.id)?.(output.news);

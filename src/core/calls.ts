@@ -12,6 +12,7 @@
 import type { Instant, PeerId } from './ids.ts';
 import type { Answer, Call, Message } from './messages.ts';
 import type { Timers } from './timers.ts';
+import { Waiting } from './waiting.ts';
 
 export type CallFailure = 'unsent' | 'lost' | 'timeout';
 export type CallDone = (now: Instant, result: Answer | CallFailure) => void;
@@ -25,7 +26,7 @@ interface Pending {
 /** What is known of the talk with one peer. */
 interface Correspondent {
   /** By id, in the order of asking: the first one is the oldest. */
-  readonly pending: Map<number, Pending>;
+  readonly pending: Waiting<number, Pending>;
   heardAt: number;
   roundTrip: { mean: number; deviation: number } | undefined;
 }
@@ -59,7 +60,7 @@ export class Calls {
   #with(peer: PeerId): Correspondent {
     let known = this.#peers.get(peer);
     if (known === undefined) {
-      known = { pending: new Map(), heardAt: -Infinity, roundTrip: undefined };
+      known = { pending: new Waiting(), heardAt: -Infinity, roundTrip: undefined };
       this.#peers.set(peer, known);
     }
     return known;
@@ -81,10 +82,8 @@ export class Calls {
 
   /** Whether a call to this peer has been waiting for suspiciously long. */
   slow(now: Instant, peer: PeerId): boolean {
-    const pending = this.#peers.get(peer)?.pending;
-    if (pending === undefined || pending.size === 0) return false;
-    for (const { startedAt } of pending.values()) return now.mono - startedAt > slowAfterMs;
-    return false;
+    const oldest = this.#peers.get(peer)?.pending.first;
+    return oldest !== undefined && now.mono - oldest.startedAt > slowAfterMs;
   }
 
   /** Smoothed round trip and its mean deviation in milliseconds (RFC 6298), once measured. */
@@ -136,10 +135,8 @@ export class Calls {
   }
 
   #finish(now: Instant, peer: PeerId, id: number, result: Answer | CallFailure): void {
-    const calls = this.#peers.get(peer)?.pending;
-    const pending = calls?.get(id);
+    const pending = this.#peers.get(peer)?.pending.take(id);
     if (pending === undefined) return;
-    calls?.delete(id);
     pending.cancelTimer();
     pending.done(now, result);
   }

@@ -20,6 +20,7 @@ import { PutForward } from './put-forward.ts';
 import { liveSiblings, recordSize } from './record.ts';
 import { type RepairCommand, type RepairOutcome, RepairRun } from './repair-run.ts';
 import { type ScrubOutcome, ScrubRun } from './scrub-run.ts';
+import { Waiting } from './waiting.ts';
 import type { WatchCommand } from './watching.ts';
 
 export type Request =
@@ -80,7 +81,7 @@ export class Coordinator {
   #leaveRun: LeaveRun | undefined;
   readonly #leaveDone: ((now: Instant, error: MeshError | undefined) => void)[] = [];
   readonly #output: (id: number, reply: Reply) => void;
-  readonly #active = new Map<number, Active>();
+  readonly #active = new Waiting<number, Active>();
 
   constructor(parts: LeaveParts & { readonly looks: Looks }, output: (id: number, reply: Reply) => void) {
     this.#leaving = parts;
@@ -99,7 +100,7 @@ export class Coordinator {
       const error = new MeshError('OVERLOADED', `${limits.pendingRequestsMax} requests are under way at this peer: try again later`);
       return this.#output(id, { type: 'failed', error });
     }
-    const begin = (abort: () => void): void => void this.#active.set(id, { request, startedAt: now.mono, abort });
+    const begin = (abort: () => void): void => this.#active.set(id, { request, startedAt: now.mono, abort });
     switch (request.type) {
       case 'get': {
         const run = new GetRun(this.#env, request.command, (then, outcome) => {
@@ -232,9 +233,8 @@ export class Coordinator {
   }
 
   #end(now: Instant, id: number, reply: Reply, forwarded = false): void {
-    const active = this.#active.get(id);
+    const active = this.#active.take(id);
     if (active === undefined) return;
-    this.#active.delete(id);
     this.#output(id, reply);
     const { request, startedAt } = active;
     if (!this.#env.watched() || !isClientRequest(request)) return;

@@ -5,6 +5,7 @@
 
 import type { MeshError } from './errors.ts';
 import type { ByteString, Instant } from './ids.ts';
+import { Waiting } from './waiting.ts';
 
 /** One change of a batch: a new value, or `undefined` to delete the key. */
 export interface StorageChange {
@@ -41,7 +42,7 @@ type Done<T> = (now: Instant, result: T | MeshError) => void;
 /** Hands out request ids and remembers who waits for which answer. */
 export class Disk {
   readonly #submit: (request: DiskRequest) => void;
-  readonly #waiting = new Map<number, Done<never>>();
+  readonly #waiting = new Waiting<number, Done<never>>();
   #nextId = 1;
 
   constructor(submit: (request: DiskRequest) => void) {
@@ -71,10 +72,8 @@ export class Disk {
   }
 
   settle(now: Instant, answer: DiskAnswer): void {
-    const done = this.#waiting.get(answer.id);
-    if (done === undefined) return;
-    this.#waiting.delete(answer.id);
-    done(now, resultOf(answer) as never);
+    const done = this.#waiting.take(answer.id);
+    if (done !== undefined) done(now, resultOf(answer) as never);
   }
 }
 

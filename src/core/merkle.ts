@@ -10,7 +10,7 @@ import { fromByteString, Writer } from './bytes.ts';
 import { digestText } from './hash.ts';
 import type { Address, ByteString } from './ids.ts';
 import type { RecordSet } from './record.ts';
-import { writeDot, writeVector } from './record.ts';
+import { digestOnce, writeDot, writeVector } from './record.ts';
 
 export const leafCount = 256;
 export const innerCount = 16;
@@ -23,18 +23,9 @@ export const leafNumber = (partition: number, leaf: number): number => partition
 
 export const emptyDigest = '\0'.repeat(digestBytes) as ByteString;
 
-/** A set never changes: it is digested when it comes into a leaf, and need not be when it goes. */
-const digests = new WeakMap<RecordSet, { readonly address: Address; readonly digest: ByteString }>();
-
 /** 16 bytes that name a record's versions; all zero for a record that does not exist. */
-export function recordDigest(address: Address, set: RecordSet): ByteString {
-  if (set.context.length === 0) return emptyDigest;
-  const known = digests.get(set);
-  if (known !== undefined && known.address.key === address.key && known.address.bucket === address.bucket) return known.digest;
-  const digest = digestRecord(address, set);
-  digests.set(set, { address, digest });
-  return digest;
-}
+export const recordDigest = (address: Address, set: RecordSet): ByteString =>
+  set.context.length === 0 ? emptyDigest : digestOnce(set, address, () => digestRecord(address, set));
 
 function digestRecord(address: Address, set: RecordSet): ByteString {
   const writer = new Writer().u8(algorithmVersion).text(address.bucket).byteString(address.key);

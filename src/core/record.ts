@@ -7,7 +7,7 @@ import { type Reader, Reader as BytesReader, type Writer, Writer as BytesWriter 
 import { compareTimes, type Timestamp } from './clock.ts';
 import { MeshError } from './errors.ts';
 import { crc32c } from './hash.ts';
-import type { Actor, ByteString, Dot } from './ids.ts';
+import type { Actor, Address, ByteString, Dot } from './ids.ts';
 import { limits } from './limits.ts';
 import {
   compareDots,
@@ -160,21 +160,64 @@ export function readClock(reader: Reader): Clock {
   return { context, siblings };
 }
 
-/** A set never changes, so its bytes are made once, however many replicas and the disk they go to. */
-const encoded = new WeakMap<RecordSet, Uint8Array>();
+/**
+ * A record that knows its bytes: a set never changes, so they are made once, however many replicas and the disk they go to. (A `WeakMap` would do as well, but makes
+ * the collector of young objects take what is in it for alive.)
+ */
+class EncodedRecord implements RecordSet {
+  readonly context: VersionVector;
+  readonly siblings: readonly RecordVersion[];
+  readonly #bytes: Uint8Array;
+  #digested: Address | undefined;
+  #digest = '' as ByteString;
+
+  constructor({ context, siblings }: RecordSet, bytes: Uint8Array) {
+    this.context = context;
+    this.siblings = siblings;
+    this.#bytes = bytes;
+  }
+
+  static bytesOf(set: RecordSet): Uint8Array | undefined {
+    return #bytes in set ? set.#bytes : undefined;
+  }
+
+  static digestOf(set: RecordSet, address: Address, digest: () => ByteString): ByteString | undefined {
+    if (!(#bytes in set)) return undefined;
+    if (set.#digested?.name !== address.name) {
+      set.#digested = address;
+      set.#digest = digest();
+    }
+    return set.#digest;
+  }
+}
+
 /** The other way round, for storage that gives back the very bytes that it got. */
-const stored = new WeakMap<Uint8Array, RecordSet>();
+const decoded = Symbol('record');
+type StoredBytes = Uint8Array & { [decoded]?: RecordSet };
 
 /** The n of the bucket that the bytes were made for; 0 when they were made for a message only. */
 export const replicaCountIn = (bytes: Uint8Array): number => bytes[1] ?? 0;
 
 /** With `n` they are made to be stored, and name the n of their bucket; without it any bytes of the set will do. */
 export function encodeRecord(set: RecordSet, n?: number): Uint8Array {
-  const known = encoded.get(set);
-  if (known !== undefined && (n === undefined || replicaCountIn(known) === n)) return known;
+  const known = EncodedRecord.bytesOf(set);
+  return known !== undefined && (n === undefined || replicaCountIn(known) === n) ? known : encode(set, n ?? 0);
+}
+
+/** The same record, which remembers the bytes with which it is to be stored in a bucket with `n`. */
+export function encoded(set: RecordSet, n: number): RecordSet {
+  const bytes: StoredBytes = encodeRecord(set, n);
+  return EncodedRecord.bytesOf(set) === bytes ? set : (bytes[decoded] = new EncodedRecord(set, bytes));
+}
+
+/** The digest of a record, made once where the record is one that remembers. */
+export const digestOnce = (set: RecordSet, address: Address, digest: () => ByteString): ByteString =>
+  EncodedRecord.digestOf(set, address, digest) ?? digest();
+
+function encode(set: RecordSet, n: number): Uint8Array {
   const writer = new BytesWriter(recordSize(set) + 64 * set.context.length + 128 * set.siblings.length + 64);
   const isExpiring = set.siblings.some(({ value }) => value.expires !== undefined);
-  writer.u8(isExpiring ? formats.expiring : formats.plain).u8(n ?? 0);
+  writer.u8(isExpiring ? formats.expiring : formats.plain).u8(n);
   writeVector(writer, set.context);
   writer.uint(set.siblings.length);
   for (const { dot, value } of set.siblings) {
@@ -188,15 +231,12 @@ export function encodeRecord(set: RecordSet, n?: number): Uint8Array {
     if (isExpiring) writer.uint(value.expires ?? 0);
   }
   writer.u32(crc32c(writer.written()));
-  const bytes = writer.finish();
-  encoded.set(set, bytes);
-  if (n !== undefined) stored.set(bytes, set);
-  return bytes;
+  return writer.finish();
 }
 
 /** Throws `RECORD_CORRUPT` for bytes that `encodeRecord` does not make. Values are views into the given bytes. */
 export function decodeRecord(bytes: Uint8Array): RecordSet {
-  return stored.get(bytes) ?? decode(bytes, true);
+  return (bytes as StoredBytes)[decoded] ?? new EncodedRecord(decode(bytes, true), bytes);
 }
 
 /**
@@ -224,9 +264,7 @@ function decode(bytes: Uint8Array, isChecked: boolean): RecordSet {
     checkSiblings(context, siblings);
     const isExpiring = siblings.some(({ value }) => value.expires !== undefined);
     if (isExpiring !== (format === formats.expiring)) throw BytesReader.invalid('not the shortest format');
-    const set = { context, siblings };
-    if (isChecked) encoded.set(set, bytes);
-    return set;
+    return { context, siblings };
   } catch (error) {
     const reason = error instanceof MeshError ? error.message : String(error);
     throw new MeshError('RECORD_CORRUPT', `a stored record is damaged: ${reason}`, { cause: error });

@@ -11,10 +11,11 @@ import { MeshError } from './errors.ts';
 import type { Address, ByteString, Instant } from './ids.ts';
 import { addressOfRecordKey, dueKey, indexKey, leavesRange, recordKey, recordsRange } from './layout.ts';
 import { emptyDigest, leafCount, leafNumber, leafOf, recordDigest } from './merkle.ts';
-import { decodeRecord, deletedAt, emptyRecord, encodeRecord, expiryOf, type RecordSet, replicaCountIn } from './record.ts';
+import { decodeRecord, deletedAt, emptyRecord, encoded, encodeRecord, expiryOf, type RecordSet, replicaCountIn } from './record.ts';
 import { type LeafContent, type LeafRecord, Recounts, sumOf } from './recounts.ts';
 import { partitionOf } from './ring.ts';
 import { type Held, Trees } from './trees.ts';
+import { Waiting } from './waiting.ts';
 
 const countPage = 1000;
 /** What one page may keep a thread busy with. */
@@ -56,7 +57,7 @@ export class Records {
   committed: (now: Instant, address: Address, record: RecordSet) => void = () => {};
   readonly #disk: Disk;
   readonly #partitions: number;
-  readonly #slots = new Map<string, Slot>();
+  readonly #slots = new Waiting<string, Slot>();
   readonly #recounts: Recounts;
 
   constructor(disk: Disk, partitions: number) {
@@ -152,7 +153,7 @@ export class Records {
   #loaded(now: Instant, address: Address, slot: Slot, held: Held | MeshError): void {
     const { waiting } = slot;
     slot.waiting = [];
-    if (held instanceof MeshError) this.#slots.delete(address.name);
+    if (held instanceof MeshError) this.#slots.take(address.name);
     else slot.held = held;
     // Each one sees what the one before it has made of the record.
     for (const use of waiting) use(now, held instanceof MeshError ? held : (slot.damage ?? (slot.held ?? held).record));
@@ -164,7 +165,7 @@ export class Records {
     const slot = this.#slots.get(address.name);
     if (slot?.held === undefined) throw new MeshError('INTERNAL', 'bug: save of a record that is not open');
     const before = slot.held;
-    const after = record.context.length === 0 ? nothing : { n: slot.n, record };
+    const after = record.context.length === 0 ? nothing : { n: slot.n, record: encoded(record, slot.n) };
     // What a damaged record has added to its leaf is not known.
     const leafIsWrong = slot.damage !== undefined;
     slot.held = after;
@@ -217,7 +218,7 @@ export class Records {
 
   #release(address: Address, slot: Slot): void {
     if (slot.writes === 0 && slot.waiting.length === 0 && slot.held !== undefined && this.#slots.get(address.name) === slot)
-      this.#slots.delete(address.name);
+      this.#slots.take(address.name);
   }
 
   /** The records with this n in some leaves, numbered across partitions, without damaged ones. Leaves to which they do not add up are counted anew. */

@@ -23,6 +23,7 @@ import {
   buryExpired,
   deletedAt,
   emptyRecord,
+  encoded,
   encodeRecord,
   recordSize,
   resolve,
@@ -176,9 +177,10 @@ export class Replica {
       this.#observeTimes(then, local);
       this.#noticeAmnesia(local.context, command.context, 'a client had seen a later version of this store', this.#floor);
       const { set, dot } = update(local, command.context, this.#actor, this.#value(then, command), this.#floor);
-      const record = resolve(set, command.resolver);
-      const refusal = refuse(record, dot);
+      const resolved = resolve(set, command.resolver);
+      const refusal = refuse(resolved, dot);
       if (refusal !== undefined) return done(then, refusal);
+      const record = encoded(resolved, command.n);
       const hints = this.#hintsFor(then, owners, address, command.n, record);
       if (hints instanceof MeshError) return done(then, hints);
       this.#save(address, record, hints, (later, error) => {
