@@ -33,7 +33,7 @@ export interface MembershipOptions extends TableOptions, OwnRecordOptions {
 
 const syncIntervalMs = 1500;
 const gossipDelayMs = 20;
-/** What others may be about to gossip, too, waits for up to so much longer: mostly one of them is enough. The more there are, the sooner one of them begins. */
+/** What others may be about to gossip, too, waits for up to so much longer: mostly one of them is enough. The more these are, the sooner one of them begins. */
 const hesitationMs = 200;
 const hesitationMaxMs = 2000;
 /** How many of those that hear a suspicion as gossip tell the accused. */
@@ -52,8 +52,8 @@ const stormMs = 2000;
 /** How soon tables are compared again during a storm. */
 const stormSyncMs = 250;
 
-/** Where news is known besides: nowhere yet, at some other peers, or everywhere, for it came as gossip. */
-type Reach = 'here' | 'elsewhere' | 'everywhere';
+/** Where news is known besides: nowhere yet, at some other peers, at most of them, for they notice it at the same moment, or everywhere, for it came as gossip. */
+type Reach = 'here' | 'elsewhere' | 'around' | 'everywhere';
 
 export class Membership implements MembersView {
   readonly self: PeerId;
@@ -82,7 +82,7 @@ export class Membership implements MembersView {
     this.#late = new LateRemovals(this.self, this.table, options.removeAfterMs);
     const { calls, timers, random, times } = options;
     const accuse = (now: Instant, suspicion: Suspicion, byMany: boolean): void =>
-      this.#hearSuspicion(now, suspicion, byMany ? 'elsewhere' : 'here');
+      this.#hearSuspicion(now, suspicion, byMany ? 'around' : 'here');
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
     this.#own = new OwnRecord(
       options,
@@ -227,7 +227,7 @@ export class Membership implements MembersView {
     const member = this.table.get(peer);
     if (member === undefined) return false;
     this.#countChange(now);
-    if (reach !== 'everywhere') this.#spread(now, peer, reach === 'here' ? 0 : this.#hesitationMs());
+    if (reach !== 'everywhere') this.#spread(now, peer, this.#hesitationMs(reach));
     if (before?.signed !== member.signed) this.#learned(member);
     const state = stateOf(member);
     if (before === undefined || stateOf(before) !== state) {
@@ -310,8 +310,9 @@ export class Membership implements MembersView {
     if (reach !== 'everywhere' || this.#options.random.below(this.table.size) < tellers) this.#tell(suspicion.peer, [suspicion.peer]);
   }
 
-  #hesitationMs(): number {
-    const most = hesitationMs * Math.max(1, this.table.size / tellsAllMax);
+  #hesitationMs(reach: Reach): number {
+    if (reach === 'here') return 0;
+    const most = reach === 'around' ? hesitationMs * Math.max(1, this.table.size / tellsAllMax) : hesitationMs;
     return this.#options.random.below(Math.min(hesitationMaxMs, Math.floor(most)));
   }
 

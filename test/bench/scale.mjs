@@ -92,7 +92,8 @@ function measure(peers) {
     return row;
   };
   say(`  formed, with ${keys} keys   (${((performance.now() - began) / 1000).toFixed(0)} s)`);
-  cluster.world.runFor(40_000);
+  // Until those that have given dots have renewed their records.
+  cluster.world.runFor(360_000);
   spent();
   cluster.world.runFor(30_000);
   const rest = spent();
