@@ -3,7 +3,7 @@
  *
  * A `Map` whose table is full of deleted entries goes on in a new one, and in V8 the old table keeps pointing to the new one. Once a table has grown old, the collector of
  * young objects therefore takes all that follow for alive, with what they held when they were left; and then V8 even begins to make such objects old at once. A new
- * `Map` now and then ends the chain. (Without it each get left 6 KB to the full collection.)
+ * `Map` now and then ends the chain. (Without it each get left 1.2 to 1.6 KB of a replica to the full collection, with it mostly 0.3 to 0.5.)
  */
 
 const renewAfter = 32;
