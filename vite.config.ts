@@ -32,6 +32,9 @@ const pageBuild = {
   },
 } satisfies BuildOptions;
 
+/** Twenty tabs leave nothing of the machine to others: they come after all other tests. */
+const alone = 'test/e2e/browser/many.test.ts';
+
 export default defineConfig(({ mode }) => ({
   root: 'web',
   base: './',
@@ -47,10 +50,13 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     root: fileURLToPath(new URL('.', import.meta.url)),
-    include: ['test/**/*.test.ts'],
     setupFiles: ['test/setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'together', include: ['test/**/*.test.ts'], exclude: [alone] } },
+      { extends: true, test: { name: 'alone', include: [alone], sequence: { groupOrder: 1 } } },
+    ],
   },
 }));

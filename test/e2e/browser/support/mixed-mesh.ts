@@ -9,6 +9,7 @@ import { expect } from 'vitest';
 import { launchBrowser } from '../../helpers/browser.ts';
 import { temporaryFolder, until } from '../../helpers/processes.ts';
 import { type PageHost, servePage } from './page-host.ts';
+import { PlainPage } from './plain-pages.ts';
 
 /** A peer in a page, as the test holds it. */
 export interface Tab {
@@ -100,6 +101,13 @@ export class MixedMesh {
     const page = await profile.newPage();
     page.on('pageerror', (error) => console.error('page:', error));
     await page.goto(this.#host!.url);
+    return page;
+  }
+
+  /** A page of a profile of its own that nobody watches. */
+  async plainPage(): Promise<PlainPage> {
+    const page = await PlainPage.open(this.#browser!, this.#host!.url);
+    await until('the page is there', () => page.evaluate(() => globalThis.ringmesh !== undefined), withinMs);
     return page;
   }
 
