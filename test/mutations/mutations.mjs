@@ -59,7 +59,7 @@ export const mutations = [
     why: 'It may lack what this replica has acknowledged, and makes a quorum that misses it.',
     file: 'src/core/replica.ts',
     search: 'isDamaged ? this.#doubted(then, address, call.n) : []',
-    replace: '[]',
+    replace: 'isDamaged && call.n < 0 ? this.#doubted(then, address, call.n) : []',
     tests: [directed],
   },
   {
@@ -266,8 +266,8 @@ export const mutations = [
     name: 'begin no incarnation while minting',
     why: 'A snapshot of a running peer that is put back gives dots again (VR3).',
     file: 'src/core/renewal.ts',
-    search: 'if (isFirst) this.#now(now);',
-    replace: 'if (isFirst && renewMs < 0) this.#now(now);',
+    search: 'if (!isFirst) return;',
+    replace: 'if (!isFirst || isFirst) return;',
     tests: [directed],
   },
 ];
