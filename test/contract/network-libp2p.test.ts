@@ -150,6 +150,8 @@ for (const [name, listen] of [
 ] as const) {
   test(`[SE3] garbage in place of a length ends the connection, over ${name}`, async () => {
     const [a, b, connection] = await attacked(listen);
+    // It takes our stream, or its connection would be ended for that before anything is read.
+    await outsiders.at(-1)?.handle(protocol, (taken) => void taken.send(Uint8Array.of(1)));
     const stream = await connection.newStream(protocol);
     stream.send(Uint8Array.from([0xff, 0xff, 0xff, 0xff, 1, 2, 3]));
     await until(() => connection.status !== 'open', 'the connection was ended');
