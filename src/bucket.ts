@@ -158,7 +158,7 @@ export class BucketHandle implements Bucket {
       bytes: bytes ?? new Uint8Array(0),
       contentType,
       priority,
-      ...(ttlMs === 0 || tombstone ? {} : { expires: Math.ceil(this.#runtime.now().wall) + ttlMs }),
+      expires: ttlMs === 0 || tombstone ? undefined : Math.ceil(this.#runtime.now().wall) + ttlMs,
       n,
       w,
       mode,

@@ -110,7 +110,7 @@ export class Coordinator {
         return run.start(now);
       }
       case 'put': {
-        const command = { ...request.command, operation: toByteString(this.#env.random.bytes(16)) };
+        const command = named(request.command, toByteString(this.#env.random.bytes(16)));
         const run = new PutForward(this.#env, now, command, (then, outcome, forwarded) => {
           this.#end(then, id, outcome instanceof MeshError ? failure(outcome) : { type: 'put', outcome }, forwarded);
         });
@@ -241,6 +241,24 @@ export class Coordinator {
     this.#env.emit({ ...describe(now, request, reply), ms: now.mono - startedAt, forwarded });
   }
 }
+
+/** Field by field: what is spread over another object, V8 reads slowly ever after. */
+const named = (put: Omit<PutCommand, 'operation'>, operation: ByteString): PutCommand => ({
+  bucket: put.bucket,
+  key: put.key,
+  context: put.context,
+  tombstone: put.tombstone,
+  bytes: put.bytes,
+  contentType: put.contentType,
+  priority: put.priority,
+  expires: put.expires,
+  operation,
+  n: put.n,
+  w: put.w,
+  mode: put.mode,
+  resolver: put.resolver,
+  budgetMs: put.budgetMs,
+});
 
 const isClientRequest = (request: Request): request is ClientRequest => ['get', 'put', 'keys'].includes(request.type);
 

@@ -21,7 +21,7 @@ export interface PutCommand {
   readonly contentType: string | undefined;
   readonly priority: number;
   /** From this Unix millisecond on it counts as deleted; absent: never. */
-  readonly expires?: number;
+  readonly expires?: number | undefined;
   /** 16 random bytes: what makes a repeated delivery the same put (VR5). */
   readonly operation: ByteString;
   readonly n: number;
