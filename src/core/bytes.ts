@@ -52,8 +52,8 @@ export function bytesToText(bytes: ByteString): string | undefined {
   return textToBytes(out) === bytes ? out : undefined;
 }
 
-export function toByteString(bytes: Uint8Array): ByteString {
-  return latin1(bytes, 0, bytes.length) as ByteString;
+export function toByteString(bytes: Uint8Array, length = bytes.length): ByteString {
+  return latin1(bytes, 0, length) as ByteString;
 }
 
 const shortBytes = 64;
@@ -70,6 +70,10 @@ function latin1(bytes: Uint8Array, from: number, to: number): string {
     return out;
   }
   const at = (offset: number): number => bytes[i + offset] as number;
+  // Digests and names of operations, at one go: what is put together is in pieces until somebody looks at it.
+  if (to - from === 16) {
+    return char(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9), at(10), at(11), at(12), at(13), at(14), at(15));
+  }
   for (; i + 8 <= to; i += 8) out += char(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7));
   for (; i < to; i++) out += char(at(0));
   return out;
@@ -210,24 +214,31 @@ export class Writer {
   }
 
   byteString(value: string): this {
-    this.uint(value.length);
-    const buffer = this.#room(value.length);
-    let at = this.#at;
-    for (let i = 0; i < value.length; i++) buffer[at++] = value.charCodeAt(i);
-    this.#at = at;
+    this.#codes(value);
     return this;
   }
 
   text(value: string): this {
     const start = this.#at - this.#start;
-    this.byteString(value);
     // ASCII is its own encoding: what was written stays.
+    if (this.#codes(value) < 0x80) return this;
+    this.#at = this.#start + start;
+    return this.byteString(textToBytes(value));
+  }
+
+  /** Returns the codes of all characters, or-ed together. */
+  #codes(value: string): number {
+    this.uint(value.length);
+    const buffer = this.#room(value.length);
+    let at = this.#at;
+    let seen = 0;
     for (let i = 0; i < value.length; i++) {
-      if (value.charCodeAt(i) < 0x80) continue;
-      this.#at = this.#start + start;
-      return this.byteString(textToBytes(value));
+      const code = value.charCodeAt(i);
+      seen |= code;
+      buffer[at++] = code;
     }
-    return this;
+    this.#at = at;
+    return seen;
   }
 
   /** What has been written so far: a view that holds until more is written. */

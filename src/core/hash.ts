@@ -22,29 +22,27 @@ function digest(bytes: Uint8Array): Uint8Array {
 export const sha256 = (bytes: Uint8Array): Uint8Array => digest(bytes).slice();
 
 /** The first bytes of the SHA-256, as a byte string. */
-export const digestText = (bytes: Uint8Array, length: number): ByteString => toByteString(digest(bytes).subarray(0, length));
+export const digestText = (bytes: Uint8Array, length: number): ByteString => toByteString(digest(bytes), length);
 
 /** The first four bytes, big-endian. */
 export function leadingU32(digest: Uint8Array): number {
   return (((digest[0] ?? 0) << 24) | ((digest[1] ?? 0) << 16) | ((digest[2] ?? 0) << 8) | (digest[3] ?? 0)) >>> 0;
 }
 
-/** A request asks for the address of its key several times, and keys are asked for again: the last ones are kept, up to this many. */
-const addressesMax = 16_384;
-const addresses = new Map<string, Address>();
-let latest: Address = { bucket: '', key: '' as ByteString, name: '', position: 0 };
+/** A request asks for the address of its key several times, and keys are asked for again: the last ones are kept, each where its name points to. */
+const keptAddresses = 4096;
+const addresses = Array<Address | undefined>(keptAddresses).fill(undefined);
 
 /** The point of a key on the ring. A bucket name holds no NUL, so the two cannot run into each other. */
 export function addressOf(bucket: string, key: ByteString): Address {
-  if (latest.key === key && latest.bucket === bucket) return latest;
+  let mixed = bucket.length;
+  for (let i = 0; i < key.length; i++) mixed = (Math.imul(mixed, 31) + key.charCodeAt(i)) | 0;
+  const place = (mixed ^ (mixed >>> 12)) & (keptAddresses - 1);
+  const kept = addresses[place];
+  if (kept !== undefined && kept.key === key && kept.bucket === bucket) return kept;
   const name = `${bucket}\0${key}`;
-  let address = addresses.get(name);
-  if (address === undefined) {
-    if (addresses.size >= addressesMax) addresses.clear();
-    address = { bucket, key, name, position: leadingU32(digest(fromByteString(name))) };
-    addresses.set(name, address);
-  }
-  latest = address;
+  const address = { bucket, key, name, position: leadingU32(digest(fromByteString(name))) };
+  addresses[place] = address;
   return address;
 }
 

@@ -6,7 +6,7 @@
  * kept in storage beside the records and change in the same batch.
  */
 
-import { fromByteString, Writer } from './bytes.ts';
+import { fromByteString, toByteString, Writer } from './bytes.ts';
 import { digestText } from './hash.ts';
 import type { Address, ByteString } from './ids.ts';
 import type { RecordSet } from './record.ts';
@@ -104,11 +104,11 @@ export function combine(roots: readonly ByteString[]): ByteString {
   return filled.length > 1 ? digestOf(filled) : (filled[0] ?? emptyDigest);
 }
 
-const mixed = Array<number>(digestBytes).fill(0);
+const mixed = new Uint8Array(digestBytes);
 
 export function xor(a: ByteString, b: ByteString): ByteString {
   if (a === emptyDigest) return b;
   if (b === emptyDigest) return a;
   for (let i = 0; i < digestBytes; i++) mixed[i] = a.charCodeAt(i) ^ b.charCodeAt(i);
-  return String.fromCharCode(...mixed) as ByteString;
+  return toByteString(mixed);
 }
