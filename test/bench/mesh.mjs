@@ -15,6 +15,8 @@ import { join } from 'node:path';
 const rounds = Number(process.argv[2] ?? 5);
 const operations = Number(process.argv[3] ?? 4000);
 
+const warmUps = 4;
+
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** One of the three processes of a program; answers each message with one message. */
@@ -57,11 +59,11 @@ async function measure(processes, operation, round) {
 const folder = await mkdtemp(join(tmpdir(), 'ringmesh-bench-'));
 const programs = { bare: await startProgram('bare', folder), ringmesh: await startProgram('ringmesh', folder) };
 const results = { put: { bare: [], ringmesh: [] }, get: { bare: [], ringmesh: [] } };
-for (let round = -1; round < rounds; round++) {
+for (let round = -warmUps; round < rounds; round++) {
   for (const operation of ['put', 'get']) {
     for (const [program, processes] of Object.entries(programs)) {
       const result = await measure(processes, operation, round);
-      // The first round warms both up and is not counted.
+      // The first rounds warm both up and are not counted: V8 goes on compiling for some tens of thousands of operations.
       if (round >= 0) results[operation][program].push(result);
     }
   }
