@@ -19,6 +19,7 @@ import { OwnRecord, type OwnRecordOptions } from './own-record.ts';
 import type { Placement } from './placement.ts';
 import { Prober, type ProbeTimes } from './prober.ts';
 import type { Renewal } from './renewal.ts';
+import { Storm } from './storm.ts';
 import type { MembersView } from './targets.ts';
 
 export interface MembershipOptions extends TableOptions, OwnRecordOptions {
@@ -46,11 +47,6 @@ const comparesAtOnce = 8;
 const syncTimeoutMs = 2000;
 /** Of a table that is not larger all is told at once. */
 const tellsAllMax = 64;
-/** Beyond `tellsAllMax` members: more changes than this in a second are a storm, which lasts until there have been fewer for a while. */
-const stormChanges = 16;
-const stormMs = 2000;
-/** How soon tables are compared again during a storm. */
-const stormSyncMs = 250;
 
 /** Where news is known besides: nowhere yet, at some other peers, at most of them, for they notice it at the same moment, or everywhere, for it came as gossip. */
 type Reach = 'here' | 'elsewhere' | 'around' | 'everywhere';
@@ -67,9 +63,7 @@ export class Membership implements MembersView {
   /** Links to these came up, and the tables were not compared since. */
   readonly #met = new Set<PeerId>();
   #comparing = 0;
-  /** Changes of the table since then. */
-  #changes = { since: -Infinity, count: 0 };
-  #stormUntil = -Infinity;
+  readonly #storm: Storm;
   readonly #late: LateRemovals;
   readonly #own: OwnRecord;
   /** Of the placement that was told last. */
@@ -81,6 +75,7 @@ export class Membership implements MembersView {
     this.table = new MemberTable(options);
     this.#late = new LateRemovals(this.self, this.table, options.removeAfterMs);
     const { calls, timers, random, times } = options;
+    this.#storm = new Storm({ timers, random, compare: (now) => this.#compareWithAny(now) });
     const accuse = (now: Instant, suspicion: Suspicion, byMany: boolean): void =>
       this.#hearSuspicion(now, suspicion, byMany ? 'around' : 'here');
     this.#prober = new Prober({ self: this.self, table: this.table, calls, timers, random, times, accuse });
@@ -226,7 +221,7 @@ export class Membership implements MembersView {
     if (!change()) return false;
     const member = this.table.get(peer);
     if (member === undefined) return false;
-    this.#countChange(now);
+    this.#storm.changed(now, this.table.size);
     if (reach !== 'everywhere') this.#spread(now, peer, this.#hesitationMs(reach));
     if (before?.signed !== member.signed) this.#learned(member);
     const state = stateOf(member);
@@ -234,28 +229,6 @@ export class Membership implements MembersView {
       this.#options.emit({ type: 'member', peer, state, incarnation: member.signed.record.incarnation });
     }
     return true;
-  }
-
-  /**
-   * When a split of a large mesh ends, half of the members have something to refute. As gossip each of that would be a message to everybody; comparisons tell of
-   * many at once, to everybody after a number of rounds that is the logarithm of theirs.
-   */
-  #countChange(now: Instant): void {
-    if (this.table.size <= tellsAllMax) return;
-    if (now.mono - this.#changes.since > 1000) this.#changes = { since: now.mono, count: 0 };
-    if (++this.#changes.count <= stormChanges) return;
-    const isNew = this.#stormUntil <= now.mono;
-    this.#stormUntil = now.mono + stormMs;
-    if (isNew) this.#compareInStorm(now);
-  }
-
-  #compareInStorm(now: Instant): void {
-    const { timers, random } = this.#options;
-    timers.at(now.mono + stormSyncMs / 2 + random.below(stormSyncMs), (then) => {
-      if (then.mono >= this.#stormUntil) return;
-      this.#compareWithAny(then);
-      this.#compareInStorm(then);
-    });
   }
 
   /** Looks once a turn, however many records came: a ring takes long to make. */
@@ -327,7 +300,7 @@ export class Membership implements MembersView {
       if (this.#news.size === 0) return;
       const rumors = this.#rumorsOf([...this.#news]);
       this.#news.clear();
-      if (then.mono >= this.#stormUntil) this.#options.gossip(rumors);
+      if (!this.#storm.lastsAt(then)) this.#options.gossip(rumors);
     });
   }
 
@@ -371,7 +344,7 @@ export class Membership implements MembersView {
   #compareMet(now: Instant): void {
     const { calls, timers } = this.#options;
     // Only a peer that has just started must ask most of them, namely what they remember of it.
-    if (this.#own.hasAppeared && now.mono < this.#stormUntil) this.#met.clear();
+    if (this.#own.hasAppeared && this.#storm.lastsAt(now)) this.#met.clear();
     for (const peer of this.#met) {
       if (this.#comparing >= comparesAtOnce) return;
       this.#met.delete(peer);
