@@ -186,8 +186,7 @@ export class Runtime implements Driver {
     this.#turn((now) => this.peer.announceReturn(now));
   }
 
-  /** Says goodbye, then closes network and storage. Requests under way end with `CLOSED`. */
-  /** `reason`: what ends the requests that are still open. */
+  /** Says goodbye, then closes network and storage. `reason`: what ends the requests that are still open. */
   async close(reason = new MeshError('CLOSED', 'the peer was closed')): Promise<void> {
     if (this.#closed) return;
     this.#turn((now) => this.peer.announcePause(now));

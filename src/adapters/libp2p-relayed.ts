@@ -9,6 +9,7 @@
 import type { CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2';
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import type { Libp2p, PeerId as Libp2pPeerId, Transport } from '@libp2p/interface';
+import { setMaxListeners } from '@libp2p/interface';
 import { peerId } from '../core/ids.ts';
 import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
@@ -20,8 +21,20 @@ const watchMs = 2000;
 const pauseMaxMs = 8000;
 
 /** A relay for the tabs of the cluster, without the small default limits: what it relays is its own cluster's data. */
-export const relayServer = (): ReturnType<typeof circuitRelayServer> =>
-  circuitRelayServer({ reservations: { maxReservations: reservationsMax, applyDefaultLimit: false } });
+export function relayServer(): ReturnType<typeof circuitRelayServer> {
+  const create = circuitRelayServer({ reservations: { maxReservations: reservationsMax, applyDefaultLimit: false } });
+  return (components) => {
+    const relay = create(components);
+    const { reservations } = relay;
+    const keep = reservations.set.bind(reservations);
+    // Each connection that is relayed listens to its reservation, and Node.js takes more than ten listeners for a leak.
+    reservations.set = (peer, reservation) => {
+      setMaxListeners(Infinity, reservation.signal);
+      return keep(peer, reservation);
+    };
+    return relay;
+  };
+}
 
 /** What is used of the transport's inside. */
 interface Reserving {

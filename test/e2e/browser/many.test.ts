@@ -1,6 +1,6 @@
 /** Twenty tabs of twenty browser profiles that come at the same moment: each is a whole peer. */
 
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { browserTimeoutMs } from '../helpers/browser.ts';
 import { until } from '../helpers/processes.ts';
 import { MixedMesh, textsAt } from './support/mixed-mesh.ts';
@@ -12,8 +12,17 @@ const agreeWithinMs = 200_000;
 const answerWithinMs = 120_000;
 
 const mesh = new MixedMesh();
-beforeAll(() => mesh.start(), browserTimeoutMs);
-afterAll(() => mesh.stop());
+/** What Node.js has warned of: a leak, as it thinks, when very many listen to one thing. */
+const warnings: string[] = [];
+const warned = ({ name, message }: Error): void => void warnings.push(`${name}: ${message}`);
+beforeAll(() => {
+  process.on('warning', warned);
+  return mesh.start();
+}, browserTimeoutMs);
+afterAll(() => {
+  process.off('warning', warned);
+  return mesh.stop();
+});
 
 /** What the page keeps its peer as. */
 declare global {
@@ -68,5 +77,6 @@ describe('twenty tabs', { timeout: 560_000 }, () => {
       async () => new Set(await textsAt(mesh.first, 'many-0', 'sloppy')).has('tab 0'),
       answerWithinMs,
     );
+    expect(warnings).toEqual([]);
   });
 });
