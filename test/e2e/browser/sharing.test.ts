@@ -10,6 +10,8 @@ afterAll(() => mesh.stop());
 
 const status = (tab: Tab) => tab.peer.evaluate((peer) => peer.status());
 
+const storeOf = (actor: string): string => actor.slice(0, actor.indexOf('.'));
+
 /** Puts one value after the other until it is stopped; remembers what was acknowledged. */
 async function startWriting(tab: Tab, prefix: string): Promise<void> {
   await tab.peer.evaluate((peer, name) => {
@@ -104,14 +106,14 @@ describe('the tabs of a browser profile', { timeout: patienceMs }, () => {
     await eventually('writes go on', async () => (await written(guests[1])).acknowledged.length > before + 20);
     const states = await Promise.all(guests.map(status));
     expect(states.filter((state) => state.runsHere)).toHaveLength(1);
-    expect(states.map((state) => [state.peer, state.actor])).toEqual([
-      [runner.id, actor],
-      [runner.id, actor],
-    ]);
     const { acknowledged, unknown, gapMs } = await written(guests[1]);
     console.info(
       `takeover: ${gapMs.toFixed(0)} ms without an acknowledged write, ${unknown} not acknowledged; a first start took ${startMs.toFixed(0)} ms`,
     );
+    expect(states.map(({ peer }) => peer)).toEqual([runner.id, runner.id]);
+    expect(states.map((state) => storeOf(state.actor))).toEqual([storeOf(actor), storeOf(actor)]);
+    // On a starved machine nobody may have answered for 2 s what they remember of the store, and it begins another epoch.
+    if (gapMs < 2000) expect(states.map((state) => state.actor)).toEqual([actor, actor]);
     // A machine on which even a start takes longer than that is no measure.
     expect(gapMs).toBeLessThan(Math.max(2000, 2 * startMs));
     for (const key of acknowledged) expect(await textsAt(mesh.first, key, 'sloppy')).toEqual([`value ${key.split('-')[1]}`]);
