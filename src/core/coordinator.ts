@@ -242,7 +242,7 @@ export class Coordinator {
   }
 }
 
-/** Field by field: what is spread over another object, V8 reads slowly ever after. */
+/** Field by field, as in `readCommand`. */
 const named = (put: Omit<PutCommand, 'operation'>, operation: ByteString): PutCommand => ({
   bucket: put.bucket,
   key: put.key,

@@ -20,7 +20,7 @@ export interface PutCommand {
   readonly bytes: Uint8Array;
   readonly contentType: string | undefined;
   readonly priority: number;
-  /** From this Unix millisecond on it counts as deleted; absent: never. */
+  /** From this Unix millisecond on it counts as deleted; undefined: never. */
   readonly expires?: number | undefined;
   /** 16 random bytes: what makes a repeated delivery the same put (VR5). */
   readonly operation: ByteString;
