@@ -12,17 +12,22 @@ const status = (tab: Tab) => tab.peer.evaluate((peer) => peer.status());
 
 const storeOf = (actor: string): string => actor.slice(0, actor.indexOf('.'));
 
+interface Log {
+  readonly acknowledged: string[];
+  /** Why the store began another epoch, each time. */
+  readonly epochs: string[];
+  unknown: number;
+  lastAt: number;
+  gapMs: number;
+  stop: boolean;
+}
+
 /** Puts one value after the other until it is stopped; remembers what was acknowledged. */
 async function startWriting(tab: Tab, prefix: string): Promise<void> {
   await tab.peer.evaluate((peer, name) => {
-    const log: { acknowledged: string[]; unknown: number; lastAt: number; gapMs: number; stop: boolean } = {
-      acknowledged: [],
-      unknown: 0,
-      lastAt: performance.now(),
-      gapMs: 0,
-      stop: false,
-    };
+    const log: Log = { acknowledged: [], epochs: [], unknown: 0, lastAt: performance.now(), gapMs: 0, stop: false };
     Object.assign(globalThis, { log });
+    peer.onEvent((event) => void (event.type === 'amnesia' && log.epochs.push(event.reason)));
     const bucket = peer.bucket('notes', { mode: 'sloppy' });
     const write = async (): Promise<void> => {
       for (let i = 0; !log.stop; i++) {
@@ -40,8 +45,9 @@ async function startWriting(tab: Tab, prefix: string): Promise<void> {
   }, prefix);
 }
 
-const written = (tab: Tab): Promise<{ acknowledged: string[]; unknown: number; gapMs: number }> =>
-  tab.page.evaluate(() => (globalThis as unknown as { log: { acknowledged: string[]; unknown: number; gapMs: number } }).log);
+const written = (tab: Tab): Promise<Log> => tab.page.evaluate(() => (globalThis as unknown as { log: Log }).log);
+
+const nobodyAnswered = 'nobody could be asked whether the store was set back';
 
 describe('the tabs of a browser profile', { timeout: patienceMs }, () => {
   it('[VR3] share one peer: what one of them writes the other reads, and both see the same mesh', async () => {
@@ -106,14 +112,15 @@ describe('the tabs of a browser profile', { timeout: patienceMs }, () => {
     await eventually('writes go on', async () => (await written(guests[1])).acknowledged.length > before + 20);
     const states = await Promise.all(guests.map(status));
     expect(states.filter((state) => state.runsHere)).toHaveLength(1);
-    const { acknowledged, unknown, gapMs } = await written(guests[1]);
+    const { acknowledged, unknown, gapMs, epochs } = await written(guests[1]);
     console.info(
       `takeover: ${gapMs.toFixed(0)} ms without an acknowledged write, ${unknown} not acknowledged; a first start took ${startMs.toFixed(0)} ms`,
     );
     expect(states.map(({ peer }) => peer)).toEqual([runner.id, runner.id]);
     expect(states.map((state) => storeOf(state.actor))).toEqual([storeOf(actor), storeOf(actor)]);
-    // On a starved machine nobody may have answered for 2 s what they remember of the store, and it begins another epoch.
-    if (gapMs < 2000) expect(states.map((state) => state.actor)).toEqual([actor, actor]);
+    // On a starved machine nobody may have answered for 2 s, and the store begins another epoch; for no other reason.
+    expect(epochs.filter((reason) => reason !== nobodyAnswered)).toEqual([]);
+    if (epochs.length === 0) expect(states.map((state) => state.actor)).toEqual([actor, actor]);
     // A machine on which even a start takes longer than that is no measure.
     expect(gapMs).toBeLessThan(Math.max(2000, 2 * startMs));
     for (const key of acknowledged) expect(await textsAt(mesh.first, key, 'sloppy')).toEqual([`value ${key.split('-')[1]}`]);
