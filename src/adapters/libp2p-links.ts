@@ -16,12 +16,13 @@ import { MeshError } from '../core/errors.ts';
 import type { PeerId } from '../core/ids.ts';
 import { peerId } from '../core/ids.ts';
 import type { NetworkHandlers, Path } from '../ports.ts';
+import { Calls } from './libp2p-calls.ts';
 import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
 import { FrameReader } from './libp2p-framing.ts';
 import { updateWindowRarely } from './libp2p-muxer.ts';
 import { goOn, readAfter, untilReady } from './libp2p-handover.ts';
-import { isRelayed, isRelayedAddress, parsePeerId, pathOf, webRtcAddress, withPeer } from './libp2p-paths.ts';
+import { isRelayed, isRelayedAddress, parsePeerId, pathOf, withPeer } from './libp2p-paths.ts';
 import { Turns } from './libp2p-turns.ts';
 import { FrameWriter } from './libp2p-writer.ts';
 
@@ -60,16 +61,14 @@ interface Link {
   connection: Connection | undefined;
   incoming: Incoming | undefined;
   opening: boolean;
+  /** From a relayed connection to a better one. */
+  moving: boolean;
   /** For its turn to be dialled. */
   waiting: boolean;
   failures: number;
   upSince: number;
   timer: ReturnType<typeof setTimeout> | undefined;
-  callFailures: number;
-  callTimer: ReturnType<typeof setTimeout> | undefined;
-  calling: boolean;
-  /** What the last call led to. */
-  called: Connection | undefined;
+  readonly calls: Calls;
 }
 
 const openTimeoutMs = 15_000;
@@ -80,10 +79,6 @@ const soundAfterMs = 5000;
 const relayedBackoffMaxMs = 60_000;
 /** For how long such a peer may be on its way to us before we look for it. */
 const relayedPatienceMs = 2000;
-const callTimeoutMs = 20_000;
-const callBackoffMaxMs = 5 * 60_000;
-/** Who comes back is called soon, however often it was called in vain while it was away. */
-const callFailuresKept = 2;
 const linksMax = 65_536;
 const forgottenMax = 4096;
 const connectionsPerPeerMax = 4;
@@ -97,8 +92,8 @@ export class Links {
   /** Peers that nobody wants any more; libp2p's own parts (the DHT) must not dial them again. */
   readonly #forgotten = new Set<PeerId>();
   /** Each dial through a relay costs it a dozen round trips: when many tabs come at once, they would stifle it. */
-  readonly #dials = new Turns(2);
-  readonly #calls = new Turns(2);
+  readonly #dialTurns = new Turns(2);
+  readonly #callTurns = new Turns(2);
   #upCount = 0;
   #closed = false;
 
@@ -129,7 +124,7 @@ export class Links {
     this.#forgotten.delete(peer);
     if (addresses.length > 0) link.addresses = addresses;
     link.isRelayedOnly = link.addresses.length > 0 && link.addresses.every(isRelayedAddress);
-    this.#callSoon(link);
+    link.calls.soon();
     if (link.timer !== undefined) return;
     if (link.isRelayedOnly && !this.#dialsFirst(link)) this.#openLater(link, relayedPatienceMs);
     else this.#open(link);
@@ -185,7 +180,7 @@ export class Links {
       if (replaced.connection !== connection) this.#abandon(link, replaced.connection);
     }
     this.#read(link, stream, connection);
-    if (link.writer !== undefined) return void this.#move(link, connection);
+    if (link.writer !== undefined) return void this.#move(link);
     // What comes may want an answer: it is read when there is a way back.
     stream.pause();
     link.unread.push(stream);
@@ -209,9 +204,7 @@ export class Links {
     }
     const link = this.#links.get(peer);
     if (link === undefined) return;
-    // The other side of a fresh connection waits for our stream: both at once would be too much for WebRTC.
-    if (link.writer !== undefined && connection.direction === 'outbound') void this.#move(link, connection);
-    else if (link.writer !== undefined) return;
+    if (link.writer !== undefined) void this.#move(link);
     else if (link.wanted || link.incoming !== undefined) this.#open(link, connection);
   }
 
@@ -219,7 +212,7 @@ export class Links {
     this.#closed = true;
     for (const link of this.#links.values()) {
       clearTimeout(link.timer);
-      clearTimeout(link.callTimer);
+      link.calls.close();
     }
   }
 
@@ -240,14 +233,17 @@ export class Links {
       unread: [],
       incoming: undefined,
       opening: false,
+      moving: false,
       waiting: false,
       failures: 0,
       upSince: 0,
       timer: undefined,
-      callFailures: 0,
-      callTimer: undefined,
-      calling: false,
-      called: undefined,
+      calls: new Calls({
+        node: this.#options.node,
+        report: this.#options.report,
+        turns: this.#callTurns,
+        reachedBy: () => (link.isRelayedOnly && this.#dialsFirst(link) ? link.connection : undefined),
+      }),
     };
     this.#links.set(peer, link);
     return link;
@@ -261,7 +257,7 @@ export class Links {
     if (isThere || !link.isRelayedOnly) return void this.#openNow(link, connection);
     if (link.waiting) return;
     link.waiting = true;
-    void this.#dials.run(() => {
+    void this.#dialTurns.run(() => {
       link.waiting = false;
       return this.#openNow(link);
     });
@@ -329,11 +325,8 @@ export class Links {
     this.#upCount++;
     this.#options.handlers.up(link.peer);
     for (const incoming of link.unread.splice(0)) goOn(incoming);
-    link.callFailures = Math.min(link.callFailures, callFailuresKept);
-    clearTimeout(link.callTimer);
-    link.callTimer = undefined;
-    link.called = undefined;
-    this.#callSoon(link);
+    void this.#move(link);
+    link.calls.anew();
   }
 
   #write(link: Link, stream: Stream, connection: Connection): void {
@@ -353,54 +346,41 @@ export class Links {
     link.connection = connection;
   }
 
-  /** Takes a link from a relayed connection to a better one. */
-  async #move(link: Link, connection: Connection): Promise<void> {
-    if (link.connection === undefined || !isRelayed(link.connection) || isRelayed(connection)) return;
+  /** Takes a link from a relayed connection to a better one, if there is one; also to one that came while the link was opened. */
+  async #move(link: Link): Promise<void> {
+    if (this.#closed || link.moving || link.connection === undefined || !isRelayed(link.connection)) return;
+    const connection = this.#directConnection(link);
+    if (connection === undefined) return;
+    link.moving = true;
+    const moved = await this.#moveTo(link, connection);
+    link.moving = false;
+    if (moved === undefined) return void this.#move(link);
+    if ((await moved.finish()) || this.#closed) return;
+    // The relayed connection broke with frames under way.
+    this.#options.handlers.down(link.peer);
+    if (link.writer !== undefined) this.#options.handlers.up(link.peer);
+  }
+
+  /** Answers the writer that is left behind; nothing when the link fell, or when the connection is of no use and was closed. Never rejects. */
+  async #moveTo(link: Link, connection: Connection): Promise<FrameWriter | undefined> {
     try {
       const stream = await this.#newStream(connection);
       const old = link.writer;
-      if (this.#closed || old === undefined) return stream.abort(new Error('the link is down'));
-      this.#write(link, stream, connection);
-      if ((await old.finish()) || this.#closed) return;
-      // The relayed connection broke with frames under way.
-      this.#options.handlers.down(link.peer);
-      if (link.writer !== undefined) this.#options.handlers.up(link.peer);
+      if (this.#closed || old === undefined) stream.abort(new Error('the link is down'));
+      else this.#write(link, stream, connection);
+      return old;
     } catch (error) {
       connection.abort(error instanceof Error ? error : new Error(String(error)));
       if (!this.#closed) this.#options.report({ type: 'dial-failed', peer: link.peer, error: `WebRTC: ${errorText(error)}` });
-    }
-  }
-
-  /** Calls a peer for WebRTC while it is reached through a relay only; again and again, but ever more rarely. */
-  #callSoon(link: Link): void {
-    const isCallable = link.isRelayedOnly && link.connection !== undefined && isRelayed(link.connection) && this.#dialsFirst(link);
-    const isCalled = link.callTimer !== undefined || link.calling || link.called?.status === 'open';
-    if (this.#closed || !isCallable || isCalled) return;
-    const delayMs = link.callFailures === 0 ? 0 : backoffMs(link.callFailures + 3, callBackoffMaxMs);
-    link.callTimer = setTimeout(() => {
-      link.callTimer = undefined;
-      link.calling = true;
-      void this.#calls
-        .run(() => this.#call(link))
-        .then((called) => {
-          link.calling = false;
-          link.called = called;
-          called?.addEventListener('close', () => this.#callSoon(link), { once: true });
-          this.#callSoon(link);
-        });
-    }, delayMs);
-  }
-
-  async #call(link: Link): Promise<Connection | undefined> {
-    const { connection } = link;
-    if (connection === undefined || !isRelayed(connection) || connection.status !== 'open') return undefined;
-    link.callFailures++;
-    try {
-      return await this.#options.node.dial(webRtcAddress(connection), { signal: AbortSignal.timeout(callTimeoutMs), force: true });
-    } catch (error) {
-      if (!this.#closed) this.#options.report({ type: 'dial-failed', peer: link.peer, error: `WebRTC: ${errorText(error)}` });
       return undefined;
     }
+  }
+
+  /** Who began a connection opens the first stream on it: both at once would be too much for WebRTC. */
+  #directConnection({ id, incoming }: Link): Connection | undefined {
+    return this.#options.node
+      .getConnections(id)
+      .find((one) => one.status === 'open' && !isRelayed(one) && (one.direction === 'outbound' || one === incoming?.connection));
   }
 
   #fall(link: Link, writer: FrameWriter): void {
@@ -410,7 +390,7 @@ export class Links {
     this.#upCount--;
     if (this.#closed) return;
     if (performance.now() - link.upSince > soundAfterMs) link.failures = 0;
-    if (performance.now() - link.upSince > relayedBackoffMaxMs) link.callFailures = 0;
+    if (performance.now() - link.upSince > relayedBackoffMaxMs) link.calls.forgive();
     this.#options.handlers.down(link.peer);
     this.#retry(link);
     if (this.#upCount === 0) this.#options.onAlone();
