@@ -21,6 +21,7 @@ export interface Tab {
 /** Tests run on machines that do much else at the same time. */
 export const withinMs = 60_000;
 export const patienceMs = 150_000;
+const timeoutMs = 20_000;
 
 /** A Node.js peer that can be stopped and started again where it was. */
 export class Server {
@@ -161,20 +162,20 @@ export const put = (
   tab.peer.evaluate((peer, [name, text, { mode = 'strict', ...rest }]) => peer.bucket('notes').put(name, text, { w: 2, mode, ...rest }), [
     key,
     value,
-    options,
+    { timeoutMs, ...options },
   ] as const);
 
 export const texts = (tab: Tab, key: string, mode: 'strict' | 'sloppy' = 'strict'): Promise<string[]> =>
   tab.peer.evaluate(
-    async (peer, [name, how]) => {
-      const { siblings } = await peer.bucket('notes').get(name, { r: 2, mode: how });
+    async (peer, [name, options]) => {
+      const { siblings } = await peer.bucket('notes').get(name, { r: 2, ...options });
       return siblings.map((sibling) => new TextDecoder().decode(sibling.value)).sort();
     },
-    [key, mode] as const,
+    [key, { mode, timeoutMs }] as const,
   );
 
 export async function textsAt(peer: MeshPeer, key: string, mode: 'strict' | 'sloppy' = 'strict'): Promise<string[]> {
-  const { siblings } = await peer.bucket('notes').get(key, { r: 2, mode });
+  const { siblings } = await peer.bucket('notes').get(key, { r: 2, mode, timeoutMs });
   return siblings.map((sibling) => new TextDecoder().decode(sibling.value)).sort();
 }
 
