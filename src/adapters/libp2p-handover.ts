@@ -11,13 +11,17 @@ export function untilReady(stream: Stream, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Holds back what comes on the next stream until the one before it has ended. */
-export function readAfter(before: Stream, next: Stream): void {
-  next.pause();
-  before.addEventListener('remoteCloseWrite', () => goOn(next), { once: true });
-  before.addEventListener('close', () => goOn(next), { once: true });
+/** Calls when all that came on a stream was read and nothing more will come; a paused stream, closed or not, may still hold frames. */
+export function whenEnded(stream: Stream, then: () => void): void {
+  if (stream.readableEnded) then();
+  else stream.addEventListener('end', then, { once: true });
 }
 
 export function goOn(stream: Stream): void {
-  if (stream.readStatus === 'paused') stream.resume();
+  if (stream.readStatus !== 'paused') return;
+  try {
+    stream.resume();
+  } catch {
+    // What it held was read; telling the other side so failed, for the connection is gone.
+  }
 }

@@ -21,7 +21,7 @@ import type { Report } from './libp2p-events.ts';
 import { backoffMs, errorText } from './libp2p-events.ts';
 import { FrameReader } from './libp2p-framing.ts';
 import { updateWindowRarely } from './libp2p-muxer.ts';
-import { goOn, readAfter, untilReady } from './libp2p-handover.ts';
+import { goOn, untilReady, whenEnded } from './libp2p-handover.ts';
 import { isRelayed, isRelayedAddress, parsePeerId, pathOf, withPeer } from './libp2p-paths.ts';
 import { Turns } from './libp2p-turns.ts';
 import { FrameWriter } from './libp2p-writer.ts';
@@ -173,18 +173,23 @@ export class Links {
     }
     const replaced = link.incoming;
     link.incoming = { stream, connection };
-    const moves = replaced !== undefined && isRelayed(replaced.connection) && !isRelayed(connection);
-    if (moves) readAfter(replaced.stream, stream);
-    else if (replaced !== undefined) {
-      replaced.stream.abort(new Error('replaced by a newer stream'));
-      if (replaced.connection !== connection) this.#abandon(link, replaced.connection);
-    }
-    this.#read(link, stream, connection);
-    if (link.writer !== undefined) return void this.#move(link);
-    // What comes may want an answer: it is read when there is a way back.
     stream.pause();
-    link.unread.push(stream);
-    this.#open(link, connection);
+    this.#read(link, stream, connection);
+    if (replaced !== undefined && isRelayed(replaced.connection) && !isRelayed(connection)) {
+      whenEnded(replaced.stream, () => this.#letCome(link, stream));
+    } else {
+      if (replaced !== undefined) replaced.stream.abort(new Error('replaced by a newer stream'));
+      if (replaced !== undefined && replaced.connection !== connection) this.#abandon(link, replaced.connection);
+      this.#letCome(link, stream);
+    }
+    if (link.writer !== undefined) void this.#move(link);
+    else this.#open(link, connection);
+  }
+
+  /** What comes may want an answer: it is read when there is a way back. */
+  #letCome(link: Link, stream: Stream): void {
+    if (link.writer !== undefined) goOn(stream);
+    else link.unread.push(stream);
   }
 
   /** The other side has given up this connection. */
@@ -433,12 +438,11 @@ export class Links {
         connection.abort(error);
       }
     });
-    const gone = (): void => {
+    whenEnded(stream, () => {
       if (link.incoming?.stream === stream) link.incoming = undefined;
       link.unread = link.unread.filter((unread) => unread !== stream);
-    };
-    stream.addEventListener('close', gone, { once: true });
-    stream.addEventListener('remoteCloseWrite', () => void stream.close().catch(gone), { once: true });
+      stream.close().catch(() => {});
+    });
     stream.send(ready);
   }
 

@@ -1,5 +1,6 @@
 /** Links through a relay (a real one, of libp2p) move to a better connection, whenever that comes. */
 
+import { setImmediate } from 'node:timers/promises';
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import { identify } from '@libp2p/identify';
@@ -13,7 +14,7 @@ import { Links } from '../../src/adapters/libp2p-links.ts';
 import { isRelayedAddress } from '../../src/adapters/libp2p-paths.ts';
 import type { PeerId } from '../../src/core/ids.ts';
 import { peerId } from '../../src/core/ids.ts';
-import { numbered, until } from './network-suite.ts';
+import { expectNumbered, numbered, until } from './network-suite.ts';
 
 const protocol = '/ringmesh/relayed-links/peer/1.0.0';
 const loopback = '/ip4/127.0.0.1/tcp/0';
@@ -39,7 +40,7 @@ async function libp2p(options: Libp2pOptions): Promise<Libp2p> {
 }
 
 async function startRelay(): Promise<Libp2p> {
-  const services = { identify: identify(), relay: circuitRelayServer() };
+  const services = { identify: identify(), relay: circuitRelayServer({ reservations: { applyDefaultLimit: false } }) };
   return libp2p({ addresses: { listen: [loopback] }, transports: [tcp()], services });
 }
 
@@ -89,7 +90,7 @@ class Relayed {
       },
       report: () => {},
       frameMaxBytes: 1024,
-      queueMaxBytes: 1024 * 1024,
+      queueMaxBytes: 64 * 1024 * 1024,
       stallTimeoutMs: 20_000,
       onAlone: () => {},
       webRtc: false,
@@ -138,6 +139,21 @@ function hold(peer: Relayed): () => void {
   return release;
 }
 
+/** Sends as many more numbered frames as are asked for, and answers the lengths of all so far. */
+function numbering(from: Relayed, to: Relayed, length: number): (more: number) => readonly number[] {
+  const lengths: number[] = [];
+  return (more) => {
+    for (let i = 0; i < more; i++) expect(from.send(to, numbered(lengths.push(length) - 1, length))).toBe(true);
+    return lengths;
+  };
+}
+
+/** All frames arrived, in order, although some went through the relay and some past it. */
+async function expectAll(at: Relayed, lengths: readonly number[]): Promise<void> {
+  await until(() => at.frames.length >= lengths.length, 'all frames arrived');
+  expectNumbered(at.frames.splice(0), lengths);
+}
+
 async function expectBothDirect(one: Relayed, two: Relayed): Promise<void> {
   await until(() => one.pathTo(two) === 'direct' && two.pathTo(one) === 'direct', 'both sides have left the relay');
   expect(one.send(two, numbered(1, 100))).toBe(true);
@@ -150,7 +166,12 @@ test('when the link is up on both sides', async () => {
   const [one, two] = await twoBehindARelay();
   one.open(two);
   await until(() => one.pathTo(two) === 'relayed' && two.pathTo(one) === 'relayed', 'both sides use the relay');
-  await one.dialDirectly(two);
+  const burst = numbering(one, two, 1000);
+  burst(50);
+  void one.dialDirectly(two);
+  // In every turn of the event loop, so that some are still with the relay when the next ones go past it.
+  for (; one.pathTo(two) !== 'direct'; await setImmediate()) burst(100);
+  await expectAll(two, burst(50));
   await expectBothDirect(one, two);
 });
 
@@ -160,8 +181,12 @@ test('while the one who is called is still on the way through the relay', async 
   two.open(one);
   one.open(two);
   await until(() => one.pathTo(two) === 'relayed', 'the caller uses the relay');
+  const burst = numbering(one, two, 100);
+  burst(10);
   await one.dialDirectly(two);
   await until(() => one.pathTo(two) === 'direct', 'the caller has left the relay');
+  burst(10);
   release();
+  await expectAll(two, burst(0));
   await expectBothDirect(one, two);
 });
