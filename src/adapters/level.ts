@@ -9,12 +9,14 @@
 
 import { readdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { Level } from 'level';
 import { MeshError } from '../core/errors.ts';
 import type { ByteString } from '../core/ids.ts';
 import type { Storage, StorageChange, StorageEntry, StorageRange } from '../ports.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { Changes } from './commit-queue.ts';
+import { boundsOf, RecordFilter } from './record-filter.ts';
 
 export interface LevelStorageOptions {
   /** Uncompressed blocks kept for reads. Default 32 MiB. */
@@ -179,6 +181,7 @@ class LevelFolder implements LevelStorage {
   readonly mayHaveForgotten: boolean;
   readonly #folder: string;
   readonly #options: LevelStorageOptions;
+  readonly #filter = new RecordFilter();
   readonly #commits = new CommitQueue((changes) => this.#write(changes));
   /** Reads that a worker thread holds the database for. */
   readonly #reads = new Set<Promise<unknown>>();
@@ -198,20 +201,29 @@ class LevelFolder implements LevelStorage {
     this.#options = options;
     this.#db = db;
     this.mayHaveForgotten = mayHaveForgotten;
+    void this.#fillFilter();
   }
 
   async getMany(keys: readonly ByteString[]): Promise<(Uint8Array | undefined)[]> {
     this.#assertOpen();
+    const mayHave = keys.map((key) => this.#filter.mayHave(key));
+    const sought = keys.filter((_, index) => mayHave[index]);
     try {
-      const values: (Uint8Array | undefined)[] = await this.#read((db) => db.getMany([...keys]));
-      return values.map((value) => value && plain(value));
+      const found: (Uint8Array | undefined)[] = sought.length === 0 ? [] : await this.#read((db) => db.getMany(sought));
+      let at = 0;
+      return mayHave.map((may) => {
+        const value = may ? found[at++] : undefined;
+        return value && plain(value);
+      });
     } catch (error) {
       throw this.#readError(error);
     }
   }
 
   getNow(keys: readonly ByteString[]): (Uint8Array | undefined)[] | undefined {
-    if (this.#closing !== undefined || !this.#canReadPromptly(keys.length)) return undefined;
+    if (this.#closing !== undefined) return undefined;
+    if (!keys.some((key) => this.#filter.mayHave(key))) return keys.map(() => undefined);
+    if (!this.#canReadPromptly(keys.length)) return undefined;
     try {
       return this.#readPromptly(keys);
     } catch {
@@ -233,6 +245,35 @@ class LevelFolder implements LevelStorage {
     } catch (error) {
       throw this.#readError(error);
     }
+  }
+
+  /** In the background, and no more than half of the time. Records of a piece that cannot be read, and those after it, are looked for in LevelDB. */
+  async #fillFilter(): Promise<void> {
+    try {
+      while (!this.#filter.isComplete && this.#closing === undefined) {
+        const start = performance.now();
+        await this.#read((db) => this.#addPiece(db));
+        await setTimeout(performance.now() - start, undefined, { ref: false });
+      }
+    } catch (error) {
+      this.#readError(error);
+    }
+  }
+
+  /** To the end: only then LevelDB tells of blocks that it skipped because they are damaged. */
+  async #addPiece(db: Database): Promise<void> {
+    const { from, to } = boundsOf(this.#filter.completeTo);
+    const iterator = db.keys({ gte: from, lt: to, highWaterMarkBytes: rangeReadBytes });
+    try {
+      for (;;) {
+        const keys = await iterator.nextv(rangeReadEntries);
+        if (keys.length === 0) break;
+        for (const key of keys) this.#filter.add(key);
+      }
+    } finally {
+      await iterator.close();
+    }
+    this.#filter.completePiece();
   }
 
   #readError(cause: unknown): MeshError {
@@ -295,7 +336,7 @@ class LevelFolder implements LevelStorage {
   #readPromptly(keys: readonly ByteString[]): (Uint8Array | undefined)[] {
     const start = performance.now();
     const values = keys.map((key) => {
-      const value = this.#db.getSync(key);
+      const value = this.#filter.mayHave(key) ? this.#db.getSync(key) : undefined;
       return value && plain(value);
     });
     const end = performance.now();
@@ -325,7 +366,10 @@ class LevelFolder implements LevelStorage {
       const batch = this.#db.batch();
       for (const { key, value } of changes) {
         if (value === undefined) batch.del(key);
-        else batch.put(key, value);
+        else {
+          this.#filter.add(key);
+          batch.put(key, value);
+        }
       }
       this.#logTorn = true;
       await batch.write({ sync: true });
