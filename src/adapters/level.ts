@@ -16,7 +16,7 @@ import type { ByteString } from '../core/ids.ts';
 import type { Storage, StorageChange, StorageEntry, StorageRange } from '../ports.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { Changes } from './commit-queue.ts';
-import { boundsOf, RecordFilter } from './record-filter.ts';
+import { boundsOf, RecordFilter } from './level-filter.ts';
 
 export interface LevelStorageOptions {
   /** Uncompressed blocks kept for reads. Default 32 MiB. */

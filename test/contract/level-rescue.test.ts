@@ -3,7 +3,7 @@
 import { mkdtemp, open, readdir, readFile, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { ByteString } from '../../src/core/ids.ts';
 import { withRescue } from '../../src/adapters/level-rescue.ts';
@@ -122,5 +122,24 @@ describe('a store that is damaged', () => {
     await expect(read).rejects.toMatchObject({ code: 'RECORD_CORRUPT', message: expect.stringContaining('the next start repairs it') });
     await storage.close();
     expect(await useAll()).toMatchObject({ action: 'repaired', forgot: true });
+  });
+
+  it('[VR4] is found out in the background, and what LevelDB skips is damaged, not absent', async () => {
+    const [file = 'none'] = await named(/\.ldb$/);
+    const bytes = await readFile(file);
+    await writeFile(file, bytes.fill(0xee, bytes.length >> 2, bytes.length >> 1));
+    const storage = await openLevelStorage(folder);
+    await vi.waitFor(() => readFile(damageMark(folder)), { timeout: 20_000, interval: 2 });
+    const outcomes = new Set<string>();
+    for (let index = 0; index < 900; index++) {
+      const key = `r${Math.floor(index / 300)}-${index % 300}` as ByteString;
+      const outcome = await storage.getMany([key]).then(
+        ([value]) => (value === undefined ? 'absent' : 'there'),
+        (error: { code: string }) => error.code,
+      );
+      outcomes.add(outcome);
+    }
+    expect([...outcomes].toSorted()).toEqual(['RECORD_CORRUPT', 'there']);
+    await storage.close();
   });
 });

@@ -14,10 +14,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { IDBFactory, IDBKeyRange, IDBObjectStore, IDBDatabase, forceCloseDatabase } from 'fake-indexeddb';
+import { Level } from 'level';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openIdbStorage } from '../../src/adapters/idb.ts';
 import { openLevelStorage } from '../../src/adapters/level.ts';
 import { openMemoryStorage } from '../../src/adapters/memory.ts';
+import { u32Bytes } from '../../src/core/bytes.ts';
 import type { ByteString } from '../../src/core/ids.ts';
 import type { Storage } from '../../src/ports.ts';
 import { storageCases } from './storage-suite.ts';
@@ -239,6 +241,39 @@ describe('LevelDB storage among processes and disks', { timeout: 60_000 }, () =>
     const reopened = await openLevelStorage(folder);
     expect(await valueOf(reopened, 'meanwhile')).toEqual(new Uint8Array([1]));
     await reopened.close();
+  });
+
+  it('[VR4] that a record is not there is known without LevelDB soon after the start; what is there is found all along', async () => {
+    const before = Array.from({ length: 2000 }, (_, i) => key(`r${u32Bytes(Math.imul(i, 2_654_435_761) >>> 0)}b\0k`));
+    const one = new Uint8Array([1]);
+    await openLevelStorage(folder).then(async (storage) => {
+      await storage.commit(before.map((name) => ({ key: name, value: one })));
+      await storage.close();
+    });
+    const storage = await openLevelStorage(folder);
+    const asked = vi.spyOn(Level.prototype, 'getSync');
+    const absent = key(`r${u32Bytes(2 ** 32 - 1)}b\0k`);
+    const isAsked = (name: ByteString): boolean => {
+      asked.mockClear();
+      expect(storage.getNow?.([name])).toEqual([undefined]);
+      return asked.mock.calls.length > 0;
+    };
+    expect(isAsked(absent)).toBe(true);
+    let at = 0;
+    await vi.waitFor(
+      async () => {
+        expect(await storage.getMany([before[at++ % before.length] as ByteString, absent])).toEqual([one, undefined]);
+        expect(isAsked(absent)).toBe(false);
+      },
+      { timeout: 20_000, interval: 0 },
+    );
+    expect(await storage.getMany(before)).toEqual(before.map(() => one));
+    await storage.commit([{ key: absent, value: one }]);
+    expect(storage.getNow?.([absent])).toEqual([one]);
+    await storage.commit([{ key: absent, value: undefined }]);
+    expect(await storage.getMany([absent, key('kno record')])).toEqual([undefined, undefined]);
+    asked.mockRestore();
+    await storage.close();
   });
 
   it('[ST4] a folder that another process has open is STORAGE_LOCKED, until that process is gone', async () => {

@@ -47,14 +47,14 @@ export class RecordFilter {
   add(key: ByteString): void {
     if (!isRecord(key)) return;
     const at = classOf(key);
-    this.#bits[at >>> 3]! |= 1 << (at & 7);
+    this.#bits[at >>> 3] = (this.#bits[at >>> 3] ?? 0) | (1 << (at & 7));
   }
 
   /** False when the record is surely not there; true of all that are no records. */
   mayHave(key: ByteString): boolean {
     if (!isRecord(key) || key.charCodeAt(1) >= this.#completeTo) return true;
     const at = classOf(key);
-    return (this.#bits[at >>> 3]! & (1 << (at & 7))) !== 0;
+    return ((this.#bits[at >>> 3] ?? 0) & (1 << (at & 7))) !== 0;
   }
 }
 
