@@ -15,6 +15,7 @@ import { openMemoryStorage } from './adapters/memory.ts';
 import type { MeshPeer } from './api.ts';
 import { MeshError } from './core/errors.ts';
 import { metaKey } from './core/layout.ts';
+import { clusterName } from './core/member-table.ts';
 import { findLacks } from './browser/lacks.ts';
 import { liveWithPage } from './browser/page-life.ts';
 import type { Running } from './browser/runner.ts';
@@ -101,9 +102,12 @@ async function run(options: BrowserPeerOptions, { storage, identity, lost, hasLo
       clock: systemClock,
       storage,
       network: createLibp2pNetwork({
-        cluster,
+        cluster: clusterName({ cluster, partitions, durableMin }),
         privateKey: identity.privateKey,
         bootstrap,
+        onEvent: (event) => {
+          if (event.type === 'dial-failed') runtime.notReached(event.address ?? event.peer ?? '', event.error);
+        },
         relayedLinksMax: tabLinksMax,
         ...tabTransports(options.iceServers ?? []),
       }),

@@ -18,6 +18,7 @@ import { relayServer } from './adapters/libp2p-relayed.ts';
 import { createLibp2pNetwork } from './adapters/libp2p.ts';
 import { openMemoryStorage } from './adapters/memory.ts';
 import type { DurabilityClass, MeshPeer } from './api.ts';
+import { clusterName } from './core/member-table.ts';
 import { Mesh } from './mesh.ts';
 import {
   checkPeerOptions,
@@ -77,13 +78,16 @@ async function startPeer(options: PlacedOptions, storage: Storage, identity: Key
     clock: systemClock,
     storage,
     network: createLibp2pNetwork({
-      cluster,
+      cluster: clusterName({ cluster, partitions, durableMin }),
       privateKey: identity.privateKey,
       transports: nodeTransports(),
       listen: options.listen ?? ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws'],
       ...(options.announce === undefined ? {} : { announce: options.announce }),
       ...(options.refuse === undefined ? {} : { refuse: options.refuse }),
       bootstrap,
+      onEvent: (event) => {
+        if (event.type === 'dial-failed') runtime.notReached(event.address ?? event.peer ?? '', event.error);
+      },
       dht: clusterDht,
       services: { relay: relayServer() },
     }),

@@ -59,6 +59,8 @@ export class Runtime implements Driver {
   #instant: Instant | undefined;
   #closed = false;
   #armedFor = Infinity;
+  /** Since a link was up. */
+  #lastFailure: string | undefined;
   #cancelWake: () => void = () => {};
   #cancelAddressCheck: () => void = () => {};
   #started: (error: MeshError | undefined) => void = () => {};
@@ -96,7 +98,10 @@ export class Runtime implements Driver {
     await this.#network.start({
       message: (from, frame) => this.#received(from, frame),
       gossip: (from, frame) => this.#gossiped(from, frame),
-      up: (peer) => this.#turn((now) => this.peer.linkUp(now, peer)),
+      up: (peer) => {
+        this.#lastFailure = undefined;
+        this.#turn((now) => this.peer.linkUp(now, peer));
+      },
       down: (peer) => this.#turn((now) => this.peer.linkDown(now, peer)),
       addressesChanged: () => this.#announceAddresses(),
     });
@@ -159,7 +164,10 @@ export class Runtime implements Driver {
       if (this.#closed) throw new MeshError('CLOSED', 'the peer was closed');
       if (signal?.aborted === true) throw new MeshError('ABORTED', 'the wait was aborted');
       if (this.#clock.mono() > deadline)
-        throw new MeshError('TIMEOUT', `not ready after ${timeoutMs} ms: are the bootstrap addresses right, and their peers running?`);
+        throw new MeshError(
+          'TIMEOUT',
+          `not ready after ${timeoutMs} ms: ${this.#lastFailure ?? 'are the bootstrap addresses right, and their peers running?'}`,
+        );
       await this.#nextEvent();
     }
   }
@@ -175,6 +183,13 @@ export class Runtime implements Driver {
         resolve();
       };
     });
+  }
+
+  /** A try to reach a peer or an address failed. That is worth a word while nobody else is reached. */
+  notReached(where: string, reason: string): void {
+    if (this.#closed || this.paths().length > 0) return;
+    this.#lastFailure = `${where}: ${reason}`;
+    this.#emit({ type: 'alone', where, reason });
   }
 
   /** This peer stops for a while, as far as it knows: the others keep what is for it. */

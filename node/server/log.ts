@@ -14,7 +14,7 @@ export interface Log {
 }
 
 /** The same trouble with the same peer is told once in this time. */
-const repeatAfterMs = 10_000;
+const repeatAfterMs: Partial<Record<MeshEvent['type'], number>> = { badFrame: 10_000, storageError: 10_000, alone: 60_000 };
 const troubleMax = 1000;
 
 export function createLog(format: LogFormat): Log {
@@ -26,9 +26,10 @@ export function createLog(format: LogFormat): Log {
   const event = (event: MeshEvent): void => {
     const text = eventText(event);
     if (text === undefined) return;
-    if (event.type === 'badFrame' || event.type === 'storageError') {
+    const pauseMs = repeatAfterMs[event.type];
+    if (pauseMs !== undefined) {
       const last = lastTold.get(text);
-      if (last !== undefined && event.at - last < repeatAfterMs) return;
+      if (last !== undefined && event.at - last < pauseMs) return;
       if (lastTold.size >= troubleMax) lastTold.clear();
       lastTold.set(text, event.at);
     }
@@ -59,6 +60,8 @@ function eventText(event: MeshEvent): string | undefined {
       return `the store begins a new epoch as ${event.actor}: ${event.reason}`;
     case 'storageError':
       return `storage failed: ${event.message} [${event.code}]`;
+    case 'alone':
+      return `no other peer is reached: ${event.where}: ${event.reason}; it is tried again`;
     case 'badFrame':
       return `${shortId(event.peer)} sent an invalid message: ${event.reason}`;
     default:

@@ -32,5 +32,8 @@ export function backoffMs(failures: number, maxMs = backoffMaxMs): number {
 /** One line for a person. */
 export function errorText(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return errorText(error.errors[0]);
+  // Cluster and settings are part of the protocol's name.
+  if (error instanceof Error && error.name === 'UnsupportedProtocolError')
+    return 'no peer of this cluster: its cluster, partitions or durableMin differ';
   return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
 }

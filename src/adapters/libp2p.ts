@@ -34,7 +34,7 @@ import { closeRefused, type Refuse, refusalGates } from './libp2p-refusals.ts';
 import type { Reservations } from './libp2p-relayed.ts';
 
 export interface Libp2pNetworkOptions {
-  /** Peers of one cluster find and understand each other; any text up to 64 characters. */
+  /** Peers of one cluster find and understand each other: its name, and after a slash what else they must agree about; up to 80 characters. */
   readonly cluster: string;
   readonly privateKey: PrivateKey;
   readonly transports: NonNullable<Libp2pInit['transports']>;
@@ -299,9 +299,9 @@ class Libp2pNetwork implements Network {
 }
 
 function escapedCluster(cluster: string): string {
-  if (cluster.length === 0 || cluster.length > 64) throw new MeshError('OPTION_INVALID', 'the cluster name must have 1 to 64 characters');
+  if (cluster.length === 0 || cluster.length > 80) throw new MeshError('OPTION_INVALID', 'the cluster name must have 1 to 80 characters');
   try {
-    return encodeURIComponent(cluster);
+    return cluster.split('/').map(encodeURIComponent).join('/');
   } catch (cause) {
     throw new MeshError('OPTION_INVALID', 'the cluster name is not well-formed text', { cause });
   }

@@ -48,6 +48,8 @@ export type CoreEvent =
       readonly incarnation: number;
     }
   | { readonly type: 'link'; readonly peer: string; readonly up: boolean }
+  /** No other peer is reached, and the try to reach this one, or whoever has this address, failed. It is repeated. */
+  | { readonly type: 'alone'; readonly where: string; readonly reason: string }
   | { readonly type: 'ring'; readonly digest: string; readonly members: number }
   | { readonly type: 'readRepair'; readonly peer: string; readonly bucket: string }
   /**

@@ -107,6 +107,33 @@ describe('the life of a peer', { timeout: 60_000 }, () => {
     expect(JSON.parse(failing.stdout)).toMatchObject({ peer: one.id, cluster: 'test', ready: true });
   });
 
+  it('a peer that reaches no other one says whom it tried, and why that failed', async () => {
+    const closed = await listen();
+    const port = portOf(closed);
+    closed.close();
+    const one = await peer();
+    const [address = ''] = one.addresses;
+    const refused = `/ip4/127.0.0.1/tcp/${port}`;
+    const stranger = 'no peer of this cluster: its cluster, partitions or durableMin differ';
+    const cases: readonly [string, string, readonly string[]][] = [
+      [refused, 'ECONNREFUSED', ['--bootstrap', refused]],
+      [one.id, stranger, ['--bootstrap', address, '--cluster', 'another']],
+      [one.id, stranger, ['--bootstrap', address, '--durable-min', '1']],
+      [one.id, stranger, ['--bootstrap', address, '--partitions', '64']],
+    ];
+    for (const [where, reason, flags] of cases) {
+      const lost = await peer(...flags);
+      const told = await until('it tells', () =>
+        lost.running
+          .output()
+          .split('\n')
+          .find((line) => line.includes('"alone"')),
+      );
+      expect(JSON.parse(told)).toMatchObject({ type: 'alone', where, reason: expect.stringContaining(reason) });
+      expect((await http(lost.url, 'GET', '/readyz')).status).toBe(503);
+    }
+  });
+
   it('with a bootstrap that does not answer it is up but not ready', async () => {
     const one = await peer('--bootstrap', '/ip4/127.0.0.1/tcp/1');
     expect((await http(one.url, 'GET', '/healthz')).status).toBe(200);

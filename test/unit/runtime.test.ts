@@ -9,13 +9,13 @@ import { createMemoryHub } from '../../src/adapters/memory-network.ts';
 import { defaultProbeTimes } from '../../src/core/prober.ts';
 import { Runtime } from '../../src/runtime.ts';
 
-function oneRuntime(): Runtime {
+function oneRuntime(hub = createMemoryHub(), bootstrap: readonly string[] = []): Runtime {
   const identity = createIdentity();
   const self = { host: 'h', zone: '', class: 'ephemeral', weight: 8, gateway: '' } as const;
   return new Runtime({
     clock: systemClock,
     storage: openMemoryStorage(),
-    network: createMemoryHub().network({ self: identity.peerId }),
+    network: hub.network({ self: identity.peerId, bootstrap }),
     peer: { cluster: 'c', partitions: 16, durableMin: 0, founder: true, identity, self, times: defaultProbeTimes, random: systemRandom },
   });
 }
@@ -53,5 +53,28 @@ describe('a runtime', () => {
     expect(errors.length).toBeGreaterThan(0);
     expect(new Set(errors)).toEqual(new Set([mistake]));
     expect(heard).toContain('request');
+  });
+
+  it('tells of places that it could not reach while it reaches nobody, and in the error of who waits', async () => {
+    const hub = createMemoryHub();
+    const one = oneRuntime(hub);
+    await one.start();
+    const heard: unknown[] = [];
+    one.onEvent((event) => event.type === 'alone' && heard.push({ where: event.where, reason: event.reason }));
+    const waited = (): Promise<void> => one.until(() => false, { timeoutMs: 1 });
+    await expect(waited()).rejects.toMatchObject({
+      code: 'TIMEOUT',
+      message: expect.stringContaining('are the bootstrap addresses right'),
+    });
+    one.notReached('somewhere', 'nobody listens');
+    expect(heard).toEqual([{ where: 'somewhere', reason: 'nobody listens' }]);
+    await expect(waited()).rejects.toMatchObject({ code: 'TIMEOUT', message: expect.stringContaining('somewhere: nobody listens') });
+    const two = oneRuntime(hub, one.peer.membership.record.addresses);
+    await two.start();
+    await one.until(() => one.paths().length > 0, {});
+    one.notReached('elsewhere', 'nobody listens');
+    expect(heard).toHaveLength(1);
+    await expect(waited()).rejects.toMatchObject({ message: expect.stringContaining('are the bootstrap addresses right') });
+    await Promise.all([one.close(), two.close()]);
   });
 });

@@ -78,6 +78,8 @@ export function eventLine(event: MeshEvent, view: MeshView | undefined, by: stri
       return { tone: 'warning', text: `${here} begins to count its versions anew: ${event.reason}` };
     case 'storageError':
       return { tone: 'bad', text: `the storage of ${here} failed: ${event.message}` };
+    case 'alone':
+      return { tone: 'bad', text: `${here} reaches no other peer: ${event.where}: ${event.reason}` };
     case 'badFrame':
       return { tone: 'bad', text: `${nameIn(view, event.peer)} sent an invalid message: ${event.reason}` };
     default:

@@ -105,6 +105,19 @@ describe('a browser', { timeout: patienceMs }, () => {
     await profile.close();
   });
 
+  it('whose cluster is another one than that of the peers it is to meet is told so', async () => {
+    const profile = await mesh.profile();
+    const page = await mesh.page(profile);
+    const failure = await page.evaluate(async (options) => {
+      const peer = await globalThis.ringmesh.createPeer({ ...options, cluster: 'another', memory: true });
+      const text = await globalThis.ringmesh.failure(peer.ready({ timeoutMs: 5000 }));
+      await peer.close();
+      return text;
+    }, mesh.options);
+    expect(failure).toMatch(/^TIMEOUT: not ready after 5000 ms: .*no peer of this cluster/);
+    await profile.close();
+  });
+
   it('[ST4] whose IndexedDB lets nobody in, as in some private windows, is refused with what to do', async () => {
     const profile = await mesh.profile();
     await profile.addInitScript(() => {
